@@ -1,0 +1,92 @@
+# guest-customizer: `make demo` runs the main job, `make test` proves it. `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON := .venv/bin/python
+BUILD := build
+export PYTHONDONTWRITEBYTECODE := 1
+
+# Another distribution's kernel: KERNEL=/path/vmlinuz MODULES=/path/lib/modules/RELEASE
+KERNEL ?=
+MODULES ?=
+# zstd level of the initrd; 3 for quick builds
+LEVEL ?= 19
+
+GUEST_SOURCES := $(shell find guest -name '*.py' -o -name '*.conf' -o -name '*.sh' 2>/dev/null)
+INITRD_SOURCES := $(wildcard initrd-build/*)
+SHELL_SOURCES := setup/install.sh initrd-build/init initrd-build/floor-init guest/changes/first-boot.sh .ci/run
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.complete ## install what the rest needs: apt packages and .venv
+.venv/.complete: setup/requirements.txt setup/apt-packages.txt pyproject.toml setup/install.sh
+	@setup/install.sh
+
+demo: iso ## build everything and turn a real Debian guest into somebody
+	@$(PYTHON) qemu-tests/demo.py
+
+test: check qemu-test ## all set-up and every test
+
+check: format-check lint types shell unit ## everything that needs no QEMU
+
+format-check: setup
+	@.venv/bin/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+lint: setup
+	@.venv/bin/ruff check --quiet .
+types: setup
+	@.venv/bin/mypy
+shell: setup
+	@shellcheck $(SHELL_SOURCES)
+unit: setup
+	@$(PYTHON) -m pytest -q tests
+
+format: setup ## format the code
+	@.venv/bin/ruff check --quiet --fix . || true
+	@.venv/bin/ruff format --quiet .
+
+qemu-test: iso ## the tests that boot virtual machines
+	@$(PYTHON) -m pytest -q -p no:cacheprovider qemu-tests
+
+iso: setup $(BUILD)/guest-customizer.iso ## build/guest-customizer.iso, build/vmlinuz, build/initrd.img
+
+$(BUILD)/guest-customizer.iso: $(BUILD)/vmlinuz $(BUILD)/initrd.img host/iso.py
+	@.venv/bin/guest-customizer iso --kernel $(BUILD)/vmlinuz --initrd $(BUILD)/initrd.img --output $@
+
+ifeq ($(KERNEL),)
+$(BUILD)/kernel/.complete: initrd-build/kernel.py | .venv/.complete
+	@$(PYTHON) initrd-build/kernel.py --output $(BUILD)/kernel
+	@touch $@
+$(BUILD)/vmlinuz: $(BUILD)/kernel/.complete
+	@cp -L $(BUILD)/kernel/vmlinuz $@
+KERNEL_READY := $(BUILD)/kernel/.complete
+MODULES_FROM := $(BUILD)/kernel/modules
+else
+$(BUILD)/vmlinuz: $(KERNEL)
+	@mkdir -p $(BUILD)
+	@cp -L $(KERNEL) $@
+KERNEL_READY := $(KERNEL)
+MODULES_FROM := $(MODULES)
+endif
+
+$(BUILD)/customizer/.complete: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/find_library.py | .venv/.complete
+	@$(PYTHON) initrd-build/freeze.py --output $(BUILD)/customizer
+	@touch $@
+
+$(BUILD)/initrd.img: $(BUILD)/customizer/.complete $(KERNEL_READY) $(INITRD_SOURCES)
+	@$(PYTHON) initrd-build/build.py --modules $(MODULES_FROM) --customizer $(BUILD)/customizer --compress-level $(LEVEL) --output $@
+
+bench: iso ## measure our ISO against virt-customize and against the floor
+	@$(PYTHON) qemu-tests/bench.py
+
+docs: setup ## generate docs/configuration.md and docs/result-codes.md from the code
+	@$(PYTHON) docs/generate.py
+
+requirements: ## compile setup/requirements.txt anew, with hashes
+	@python3 -m venv $(BUILD)/pip-tools && $(BUILD)/pip-tools/bin/pip install -q pip-tools
+	@cd setup && ../$(BUILD)/pip-tools/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host requirements.in -o requirements.txt
+
+clean: ## remove what was built (not .venv)
+	@rm -rf $(BUILD)
+
+.PHONY: help setup demo test check format-check lint types shell unit format qemu-test iso bench docs requirements clean

@@ -1,0 +1,98 @@
+"""Writes docs/configuration.md from the comments of guest/settings/schema.conf. `make docs` runs it, a test compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configobj import ConfigObj
+
+from guest.settings.document import schema_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).resolve().parent
+_HEAD = """\
+# The configuration document
+
+Generated from `guest/settings/schema.conf` by `make docs`.
+
+`customization.conf` lies at the top of a medium labelled `GUESTCONF`; `guest-customizer pack` makes one. It is read as
+UTF-8 with [ConfigObj](https://configobj.readthedocs.io): `key = value`, lists with commas, quotes around what holds a
+comma, a `#` or a quotation mark. Whatever it does not mention is not touched. An unknown key is an error. Errors name
+line, section and key, never a value. `guest-customizer check customization.conf` says everything that is wrong.
+
+A complete example is [qemu-tests/demo/customization.conf](../qemu-tests/demo/customization.conf).
+"""
+_KINDS = {
+    "address4": "an IPv4 address",
+    "address6": "an IPv6 address",
+    "addresses": "IP addresses",
+    "addresses_with_prefix": "IP addresses with prefix length",
+    "device_reference": "`UUID=…`, `LABEL=…`, `PARTUUID=…`, `PARTLABEL=…` or `/dev/…`",
+    "domain": "a domain name",
+    "domains": "domain names",
+    "family": "a family",
+    "format_version": "1",
+    "hostname": "one label",
+    "interface_name": "a device name",
+    "mac": "a hardware address",
+    "medium_paths": "paths on the config medium",
+    "network_stack": "a stack",
+    "power_action": "`off`, `reboot` or `halt`",
+    "request_id": "a name",
+    "route": "a route",
+    "texts": "texts",
+    "whole_number": "a whole number",
+    "yes_no": "`yes` or `no`",
+}
+
+
+def reference() -> str:
+    spec = ConfigObj(schema_text().splitlines(), list_values=False, interpolation=False, _inspec=True)
+    return "\n".join([_HEAD, *_section(spec, ())]) + "\n"
+
+
+def _section(section: ConfigObj, path: tuple[str, ...]) -> Iterator[str]:
+    if section.scalars:
+        yield "| key | value | meaning |"
+        yield "|---|---|---|"
+        for key in section.scalars:
+            yield f"| {_name(key)} | {_kind(section[key])} | {_comment(section, key)} |"
+        yield ""
+    for name in section.sections:
+        inner = (*path, name)
+        yield f"{'#' * (len(inner) + 1)} `{_heading(inner)}`\n"
+        if comment := _comment(section, name):
+            yield f"{comment}\n"
+        yield from _section(section[name], inner)
+
+
+def _name(key: str) -> str:
+    return "any name" if key == "__many__" else f"`{key}`"
+
+
+def _heading(path: tuple[str, ...]) -> str:
+    depth = len(path)
+    return "[" * depth + ("any name" if path[-1] == "__many__" else path[-1]) + "]" * depth
+
+
+def _kind(check: str) -> str:
+    name, _, arguments = check.partition("(")
+    kind = _KINDS[name]
+    limits = [part.strip() for part in arguments.rstrip(")").split(",") if part.strip().isdigit()]
+    if len(limits) == 2:
+        kind += f" from {limits[0]} to {limits[1]}"
+    return kind if "default=None" in check or name == "route" else f"{kind}; needed"
+
+
+def _comment(section: ConfigObj, key: str) -> str:
+    # What stands above the first key of the file is its initial comment, which ends in that key's own line.
+    comment = section.initial_comment[-1:] if key == "format" else section.comments[key]
+    lines = [line.lstrip("# ").rstrip() for line in comment if line.strip()]
+    return " ".join(lines).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    (HERE / "configuration.md").write_text(reference())

@@ -1,0 +1,107 @@
+"""argv -> pipeline -> report -> exit status. `run` is for the initrd alone; plan and apply work on a directory tree."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+
+from guest import __version__
+from guest.errors import CustomizerError
+
+_TIMEOUT_SECONDS = 1800  # init's own limit; ours ends a little sooner, so that it is we who say so
+_MARGIN_SECONDS = 30
+
+
+def main(argv: list[str]) -> int:
+    if argv[:1] == ["run"]:
+        return run_in_initrd()
+    # Not needed in the initrd, where each import costs: argparse alone takes 0.2 s under TCG.
+    from guest import tree  # noqa: PLC0415
+
+    return tree.main(argv)
+
+
+def run_in_initrd() -> int:
+    """Customizes the guest of this machine and reports; never raises. 0 ok, 1 failed (init reads the files in RUN)."""
+    import pyudev  # noqa: PLC0415 (not for plan and apply)
+
+    from guest import pipeline  # noqa: PLC0415 (not for plan and apply)
+    from guest import report as reporting  # noqa: PLC0415 (the same)
+
+    words = dict(word.partition("=")[::2] for word in _kernel_command_line().split())
+    report = reporting.Report(reporting.open_consoles(), reporting.open_screen())
+    report.start_heartbeat()
+    report.hello(__version__, os.uname().release)
+    progress = pipeline.Progress()
+    _limit_time(_seconds(words, "customizer.timeout", _TIMEOUT_SECONDS) - _MARGIN_SECONDS)
+    try:
+        options = pipeline.Options(words.get("customizer.config"), _seconds(words, "customizer.wait", 20))
+        _wait_for_trigger()
+        result = pipeline.run(pyudev.Context(), options, report, progress)
+    except CustomizerError as error:
+        result = pipeline.failure(error, progress, report.seconds)
+    except OSError as error:
+        result = pipeline.failure(_disk_error(error), progress, report.seconds)
+    except Exception as error:  # noqa: BLE001 (the last one: a bug becomes a report too)
+        result = pipeline.failure(_bug(error), progress, report.seconds)
+    signal.alarm(0)
+    if warning := pipeline.leave_result_on_medium(progress.medium, result):
+        result = pipeline.with_warning(result, warning)
+    report.result(result)
+    _tell_init("result-sent", "")
+    _tell_init("power", result.power)
+    return 0 if result.is_ok else 1
+
+
+def _kernel_command_line() -> str:
+    with open("/proc/cmdline", encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def _seconds(words: dict[str, str], key: str, default: int) -> int:
+    value = words.get(key, "")
+    return int(value) if value.isdigit() and len(value) < 7 else default
+
+
+def _wait_for_trigger() -> None:
+    """init triggers udev while we start; until that is done, an idle udev means nothing."""
+    import time  # noqa: PLC0415
+
+    while not os.path.exists("/run/guest-customizer/triggered"):
+        time.sleep(0.02)
+
+
+def _limit_time(seconds: int) -> None:
+    def out_of_time(_signal: int, _frame: object) -> None:
+        raise CustomizerError(
+            "internal.timeout", f"the run took more than {seconds} s", "set customizer.timeout= higher"
+        )
+
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.alarm(max(seconds, 10))
+
+
+def _disk_error(error: OSError) -> CustomizerError:
+    where = f" at {error.filename}" if isinstance(error.filename, str) else ""
+    return CustomizerError(
+        "storage.io-error", f"reading or writing failed{where}: {error.strerror}", "check the guest's disks"
+    )
+
+
+def _bug(error: Exception) -> CustomizerError:
+    # The names and lines, not the values: an exception's text may quote what it stumbled over.
+    places = "; ".join(f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:])
+    return CustomizerError(
+        "internal", f"a mistake in this program: {type(error).__name__} at {places}", "please report it"
+    )
+
+
+def _tell_init(name: str, content: str) -> None:
+    with open(f"/run/guest-customizer/{name}", "w", encoding="ascii") as file:
+        file.write(content)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,29 @@
+"""Everything that is changed in a guest, in order: a later change sees the guest as the earlier ones leave it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from guest.changes import dns, firstboot, hostname, network
+from guest.changes.change import Change, Context, Guest, Note
+from guest.edits import Overlay
+
+if TYPE_CHECKING:
+    from guest.sysroot import View
+
+CHANGES: tuple[Change, ...] = (hostname.CHANGE, network.CHANGE, dns.CHANGE, firstboot.CHANGE)
+
+__all__ = ["CHANGES", "Change", "Context", "Guest", "Note", "plan_changes"]
+
+
+def plan_changes(context: Context, view: View) -> tuple[Overlay, tuple[Note, ...]]:
+    """The guest as it is to become, and what its administrator should know."""
+    overlay = Overlay(view)
+    notes: list[Note] = []
+    for change in CHANGES:
+        for item in change.plan(context, overlay):
+            if isinstance(item, Note):
+                notes.append(item)
+            else:
+                overlay = overlay.with_edits((item,))
+    return overlay, tuple(notes)

@@ -1,0 +1,91 @@
+"""The host name, where the family keeps it, and /etc/hosts: the old name goes, the new one comes (LESSONS L12)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from guest.changes.change import Change, Context, Note
+from guest.distro.family import Names
+from guest.edits import Edit, WriteFile
+from guest.sysroot import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from guest.sysroot import View
+
+HOSTS = "/etc/hosts"
+_NEW_HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+
+
+def plan(context: Context, view: View) -> Iterator[Edit | Note]:
+    identity = context.settings.identity
+    if identity.hostname is None:
+        return
+    family = context.guest.family
+    old_name = family.read_hostname(view)
+    names = Names(identity.hostname, identity.domain)
+    yield from family.plan_hostname(view, context.guest.release, names)
+    old = text(view, HOSTS)
+    new = rename_in_hosts(_NEW_HOSTS if old is None else old, old_name, names, family.hosts_addresses)
+    yield WriteFile(HOSTS, new.encode("utf-8", "surrogateescape"), "own name")
+
+
+def rename_in_hosts(content: str, old_name: str | None, names: Names, own_addresses: tuple[str, ...]) -> str:
+    """/etc/hosts with the new name beside each own address. Lines without the old name stay byte for byte."""
+    lines = content.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    own = list(dict.fromkeys((names.fqdn, names.hostname)))
+    stale = {names.hostname.lower(), names.fqdn.lower()}
+    lines = [kept for line in lines if (kept := _without(line, old_name, stale, own_addresses)) is not None]
+    for address in reversed(own_addresses):
+        at = _place(lines, address)
+        lines.insert(at, f"{address}\t{' '.join(own)}\n")
+    return "".join(lines)
+
+
+def _is_localhost(name: str) -> bool:
+    return name.lower().startswith(("localhost", "ip6-", "ipv6-"))
+
+
+def _without(line: str, old_name: str | None, new_names: set[str], own_addresses: tuple[str, ...]) -> str | None:
+    """The line without the machine's own old and new names; None where nothing is left of it."""
+    body, mark, comment = line.partition("#")
+    address, *names = body.split() or [""]
+    if not names or all(_is_localhost(name) for name in names):
+        return line
+    # Debian's 127.0.1.1 is for the own name alone, whatever the template called itself.
+    own_line = address in own_addresses and address == "127.0.1.1"
+    old_short = (old_name or "").split(".")[0].lower()
+
+    def is_own(name: str) -> bool:
+        folded = name.lower()
+        of_old = bool(old_short) and (folded == old_short or folded.startswith(old_short + "."))
+        return not _is_localhost(name) and (own_line or of_old or folded in new_names)
+
+    kept = [name for name in names if not is_own(name)]
+    if len(kept) == len(names):
+        return line
+    if not kept:
+        return None
+    for name in names:
+        if name not in kept:
+            body = re.sub(rf"\s+{re.escape(name)}(?=\s|$)", "", body, count=1)
+    return body + mark + comment
+
+
+def _place(lines: list[str], address: str) -> int:
+    """Below the last localhost line of the same IP version, as the installers have it; at the end without one."""
+    version6 = ":" in address
+    places = [
+        number
+        for number, line in enumerate(lines)
+        if (words := line.split("#")[0].split()) and (":" in words[0]) == version6 and any(map(_is_localhost, words[1:]))
+        and words[0] in ("127.0.0.1", "::1")
+    ]  # fmt: skip
+    return places[-1] + 1 if places else len(lines)
+
+
+CHANGE = Change("hostname", plan)

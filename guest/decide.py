@@ -1,0 +1,59 @@
+"""What is to be done to a guest: a function of the document, the machine and the guest's files, and of nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from guest.changes import Context, Guest, plan_changes
+from guest.distro import find_family
+from guest.distro.release import Release, find_release
+from guest.errors import CustomizerError
+from guest.network import find_stack
+
+if TYPE_CHECKING:
+    from guest.edits import Overlay
+    from guest.machine.model import Machine
+    from guest.settings.model import Settings
+    from guest.sysroot import View
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The guest as found, the guest as it is to become, and what its administrator should know."""
+
+    guest: Guest
+    stack_because: str | None
+    plan: Overlay
+    warnings: tuple[str, ...]
+
+
+def decide(settings: Settings, machine: Machine, view: View) -> Decision:
+    """Raises CustomizerError for whatever cannot be done; nothing has been written then."""
+    guest, because = inspect(settings, view)
+    plan, notes = plan_changes(Context(settings, guest, machine), view)
+    return Decision(guest, because, plan, tuple(note.message for note in notes))
+
+
+def inspect(settings: Settings, view: View) -> tuple[Guest, str | None]:
+    """Release, family, and the network stack with the reason why it is in charge."""
+    release = find_release(view)
+    if release is None:
+        if settings.guest.family is None:
+            raise CustomizerError(
+                "guest.unknown-release",
+                "nothing in the guest says which distribution it is",
+                "if you know which family it behaves like, say so: [guest] family = …",
+            )
+        release = Release(id=settings.guest.family)
+    family = find_family(release, settings.guest.family)
+    if not settings.interfaces and not settings.resolver:
+        return Guest(release, family, None), None
+    if not settings.interfaces and settings.guest.network_stack is None:
+        try:
+            stack, because = find_stack(view, family.name, release.version, None)
+        except CustomizerError:
+            return Guest(release, family, None), None  # resolv.conf alone needs no stack
+        return Guest(release, family, stack), because
+    stack, because = find_stack(view, family.name, release.version, settings.guest.network_stack)
+    return Guest(release, family, stack), because

@@ -1,0 +1,43 @@
+"""A plan as a unified diff, for people who want to look before they leap."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from guest.edits import Edit, MakeLink, Overlay, SetAside, WriteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from guest.sysroot import View
+
+
+def unified_diff(plan: Overlay) -> Iterator[str]:
+    """Lines without line ends. Contents that may hold secrets are left out."""
+    for edit in sorted(plan.edits, key=lambda edit: edit.path):
+        yield from _diff_of(edit, plan.below)
+
+
+def _diff_of(edit: Edit, before: View) -> Iterator[str]:
+    match edit:
+        case WriteFile(path=path, secret=True):
+            yield f"# {path}: {edit.reason} (content not shown: it may hold secrets)"
+        case WriteFile(path=path, content=content):
+            state = before.state(path)
+            if edit.mode is not None and (state is None or state.permissions != edit.mode):
+                yield f"# {path}: mode {edit.mode:04o}"
+            old = before.read(path)
+            yield from _lines(old, content, path if old is not None else None, path)
+        case MakeLink(path=path, target=target):
+            yield f"# {path} -> {target}: {edit.reason}"
+        case SetAside(path=path):
+            yield f"# {path} is set aside: {edit.reason}"
+            yield from _lines(before.read(path), b"", path, None)
+
+
+def _lines(old: bytes | None, new: bytes, old_path: str | None, new_path: str | None) -> Iterator[str]:
+    before, after = (part.decode("utf-8", "backslashreplace").splitlines() for part in (old or b"", new))
+    from_name = f"a{old_path}" if old_path else "/dev/null"
+    to_name = f"b{new_path}" if new_path else "/dev/null"
+    yield from difflib.unified_diff(before, after, from_name, to_name, lineterm="")

@@ -1,0 +1,146 @@
+"""Says what happens: events on every serial port and paravirtual console, sentences on the screen, a log for the guest."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from guest.protocol import HEARTBEAT_SECONDS, Result, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_VIRTIO_PORT = "/dev/virtio-ports/org.guest-customizer.0"
+_WRITE_SECONDS = 2.0  # a console nobody reads must not hold up the machine
+
+
+class Console:
+    """One output, written without ever blocking for long; once it blocks it is given up."""
+
+    def __init__(self, path: str) -> None:
+        # The flags: not our controlling terminal, and no wait for a modem's carrier.
+        self._fd = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._alive = True
+
+    def write(self, data: bytes) -> None:
+        deadline = time.monotonic() + _WRITE_SECONDS
+        while data and self._alive:
+            wait = deadline - time.monotonic()
+            if wait <= 0 or not select.select([], [self._fd], [], wait)[1]:
+                self._alive = False
+                return
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                self._alive = False
+
+
+def open_consoles() -> list[Console]:
+    """Every serial port with hardware behind it, every hypervisor console, our virtio port."""
+    serial = [name for name in sorted(os.listdir("/sys/class/tty")) if name.startswith("ttyS") and _has_uart(name)]
+    hypervisor = [name for name in sorted(os.listdir("/dev")) if name.startswith("hvc")]
+    return _openable([*(f"/dev/{name}" for name in (*serial, *hypervisor)), _VIRTIO_PORT])
+
+
+def open_screen() -> list[Console]:
+    return _openable(["/dev/tty0"])
+
+
+def _openable(paths: list[str]) -> list[Console]:
+    consoles = []
+    for path in paths:
+        try:
+            consoles.append(Console(path))
+        except OSError:
+            continue  # no hardware behind it, or not there: the others speak
+    return consoles
+
+
+def _has_uart(name: str) -> bool:
+    try:
+        with open(f"/sys/class/tty/{name}/type", encoding="ascii") as file:
+            return file.read().strip() != "0"
+    except OSError:
+        return False
+
+
+class Report:
+    """Collects and emits events. Texts given to it must hold no secret."""
+
+    def __init__(self, consoles: list[Console], screen: list[Console]) -> None:
+        self._consoles = consoles
+        self._screen = screen
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._last = self._started
+        self._ended = False
+        self._step = "start"
+        self.log: list[str] = []
+        self.phases: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> float:
+        return round(time.monotonic() - self._started, 3)
+
+    def start_heartbeat(self) -> None:
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def hello(self, version: str, kernel: str) -> None:
+        # CLOCK_BOOTTIME starts with the kernel: what came before it was firmware and boot loader.
+        uptime = round(time.clock_gettime(time.CLOCK_BOOTTIME), 3)
+        self._emit(
+            {"event": "hello", "version": version, "kernel": kernel, "uptime": uptime}, f"guest-customizer {version}"
+        )
+
+    def request(self, request_id: str) -> None:
+        """The id is known only once the document was read."""
+        self._emit({"event": "step", "name": "request", "phase": "end", "id": request_id}, f"request {request_id}")
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """One phase of the pipeline: begin, and end with its seconds."""
+        begin = time.monotonic()
+        self._step = name
+        self._emit({"event": "step", "name": name, "phase": "begin"}, None)
+        yield
+        took = round(time.monotonic() - begin, 3)
+        self.phases[name] = took
+        self._emit({"event": "step", "name": name, "phase": "end", "seconds": took}, f"{name}: {took:.2f} s")
+
+    def warning(self, message: str) -> None:
+        self._emit({"event": "warning", "message": message}, f"warning: {message}")
+
+    def result(self, result: Result) -> None:
+        """The last event; whatever comes after is dropped, so that there is exactly one."""
+        sentence = f"{'OK' if result.is_ok else 'FAILED'} {result.code}: {result.message}"
+        if result.hint:
+            sentence += f"\n  {result.hint}"
+        self._emit({**result.to_json(), "phases": self.phases}, sentence + f"\n  the guest's disks are {result.disk}")
+        with self._lock:
+            self._ended = True
+
+    def _emit(self, event: dict[str, Any], sentence: str | None) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._last = time.monotonic()
+            line = encode({**event, "t": self.seconds})
+            for console in self._consoles:
+                # A line of its own: the kernel may have left the cursor in the middle of one.
+                console.write(b"\r\n" + line if event["event"] in ("hello", "result") else line)
+            if sentence is not None:
+                self.log.append(f"{self.seconds:9.3f} {sentence}")
+                for console in self._screen:
+                    console.write((sentence + "\n").encode("utf-8", "replace").replace(b"\n", b"\r\n"))
+
+    def _beat(self) -> None:
+        while not self._ended:
+            time.sleep(0.5)
+            if time.monotonic() - self._last >= HEARTBEAT_SECONDS:
+                self._emit({"event": "heartbeat", "step": self._step}, None)

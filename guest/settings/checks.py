@@ -1,0 +1,201 @@
+"""What each kind of value of the configuration document must look like. Messages never hold the value (LESSONS S3)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+from configobj.validate import ValidateError
+
+from guest.network.model import Address, AddressWithPrefix, Route
+from guest.settings.model import PowerAction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+Raw = str | list[str]
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME = re.compile(_LABEL)
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+# 15 bytes is the kernel's limit; the rest is what every stack's files can hold without quoting.
+_INTERFACE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,14}")
+_DEVICE = re.compile(r"(?:(?:UUID|LABEL|PARTUUID|PARTLABEL)=.+|/dev/.+)")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def one(value: Raw) -> str:
+    """A single text: ConfigObj hands over a list where it saw a comma."""
+    if isinstance(value, list):
+        raise ValidateError("must be one value, not a list; put it in quotes if it holds a comma")
+    if _CONTROL.search(value):
+        raise ValidateError("must not hold control characters or line breaks")
+    return value
+
+
+def several(check: Callable[[str], T]) -> Callable[[Raw], tuple[T, ...]]:
+    """The same check for each value of a list; a single value is a list of one."""
+
+    def check_each(value: Raw) -> tuple[T, ...]:
+        values = value if isinstance(value, list) else [value]
+        return tuple(check(one(item)) for item in values if item != "")
+
+    return check_each
+
+
+def _matching(pattern: re.Pattern[str], message: str) -> Callable[[Raw], str]:
+    def check(value: Raw) -> str:
+        text = one(value)
+        if not pattern.fullmatch(text):
+            raise ValidateError(message)
+        return text
+
+    return check
+
+
+hostname = _matching(
+    _HOSTNAME,
+    "must be one label of letters, digits and dashes, at most 63, not starting or ending with a dash (the domain goes into `domain`)",
+)
+domain = _matching(_DOMAIN, "must be labels of letters, digits and dashes joined by dots")
+request_id = _matching(
+    _REQUEST_ID,
+    "must be 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit",
+)
+interface_name = _matching(
+    _INTERFACE_NAME, "must be a network device name: at most 15 letters, digits, dashes or underscores"
+)
+device_reference = _matching(_DEVICE, "must be UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev")
+
+
+def format_version(value: Raw) -> int:
+    if one(value) != "1":
+        raise ValidateError("must be 1: this program knows no other format of the document")
+    return 1
+
+
+def mac(value: Raw) -> str:
+    text = one(value).lower().replace("-", ":")
+    if not _MAC.fullmatch(text):
+        raise ValidateError("must be a hardware address such as 52:54:00:12:34:56")
+    if int(text[:2], 16) & 1:
+        raise ValidateError("is a multicast address; no card has one")
+    return text
+
+
+def yes_no(value: Raw) -> bool:
+    choices = {
+        "yes": True,
+        "true": True,
+        "on": True,
+        "1": True,
+        "no": False,
+        "false": False,
+        "off": False,
+        "0": False,
+    }
+    text = one(value).lower()
+    if text not in choices:
+        raise ValidateError("must be yes or no")
+    return choices[text]
+
+
+def whole_number(value: Raw, smallest: str, largest: str) -> int:
+    text = one(value)
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not int(smallest) <= int(text) <= int(largest):
+        raise ValidateError(f"must be a whole number from {smallest} to {largest}")
+    return int(text)
+
+
+def address(value: Raw) -> Address:
+    try:
+        return ipaddress.ip_address(one(value))
+    except ValueError:
+        raise ValidateError("must be an IP address, without a prefix length") from None
+
+
+def address4(value: Raw) -> Address:
+    found = address(value)
+    if found.version != 4:
+        raise ValidateError("must be an IPv4 address")
+    return found
+
+
+def address6(value: Raw) -> Address:
+    found = address(value)
+    if found.version != 6:
+        raise ValidateError("must be an IPv6 address")
+    return found
+
+
+def address_with_prefix(value: Raw) -> AddressWithPrefix:
+    text = one(value)
+    wrong = ValidateError("must be an IP address with its prefix length, such as 10.0.0.11/24")
+    if "/" not in text:
+        raise wrong
+    try:
+        found = ipaddress.ip_interface(text)
+    except ValueError:
+        raise wrong from None
+    if found.ip.is_multicast or found.ip.is_unspecified or found.ip.is_loopback:
+        raise ValidateError("is an address that no card can have")
+    network = found.network
+    if (
+        network.version == 4
+        and network.prefixlen < 31
+        and found.ip in (network.network_address, network.broadcast_address)
+    ):
+        raise ValidateError("is the network's own or its broadcast address; no card can have it")
+    return found
+
+
+def route(value: Raw) -> Route:
+    """`DESTINATION/PREFIX [via GATEWAY] [metric N]`, as ip-route(8) has it."""
+    words = one(value).split()
+    wrong = ValidateError(
+        "must be DESTINATION/PREFIX [via GATEWAY] [metric N], such as 192.168.7.0/24 via 10.0.0.254 metric 50"
+    )
+    if not words or len(words) % 2 == 0:
+        raise wrong
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    if len(options) * 2 + 1 != len(words) or not set(options) <= {"via", "metric"}:
+        raise wrong
+    try:
+        destination = ipaddress.ip_network(words[0])
+        via = ipaddress.ip_address(options["via"]) if "via" in options else None
+    except ValueError:
+        raise wrong from None
+    metric = whole_number(options["metric"], "0", "999999999") if "metric" in options else None
+    if via is not None and via.version != destination.version:
+        raise ValidateError("has a gateway of the other IP version than its destination")
+    return Route(destination, via, metric)
+
+
+def medium_path(value: Raw) -> str:
+    text = one(value)
+    if text.startswith("/") or ".." in text.split("/") or not text.isascii():
+        raise ValidateError("must be a path on the config medium, relative to its top, without `..`")
+    return text
+
+
+def power_action(value: Raw) -> PowerAction:
+    try:
+        return PowerAction(one(value))
+    except ValueError:
+        raise ValidateError("must be off, reboot or halt") from None
+
+
+def choice(*names: str) -> Callable[[Raw], str]:
+    """One of the names of a registry (families, stacks)."""
+
+    def check(value: Raw) -> str:
+        text = one(value)
+        if text not in names:
+            raise ValidateError(f"must be one of: {', '.join(names)}")
+        return text
+
+    return check

@@ -1,0 +1,187 @@
+"""Reads customization.conf: ConfigObj parses it, the shipped configspec checks it, frozen values come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from configobj import ConfigObj, ConfigObjError
+from configobj.validate import Validator
+
+from guest.distro import FAMILIES
+from guest.errors import CustomizerError
+from guest.network import STACKS
+from guest.network.model import Interface, Resolver
+from guest.settings import checks
+from guest.settings.contradictions import contradictions
+from guest.settings.model import FirstBoot, GuestOverrides, Identity, Power, PowerAction, Script, Settings
+from guest.settings.problems import (
+    DOCUMENT,
+    DocumentError,
+    KeyPath,
+    Problem,
+    bad_values,
+    index_lines,
+    syntax_problems,
+    unknown_keys,
+)
+
+if TYPE_CHECKING:
+    from guest.sysroot import View
+
+SIZE_LIMIT = 1024 * 1024
+
+
+def load(medium: View, name: str = DOCUMENT) -> Settings:
+    """Reads and checks the document and the scripts it names. Raises DocumentError, CustomizerError."""
+    content = medium.read(name)
+    if content is None:
+        raise CustomizerError(
+            "config.no-document",
+            f"the config medium has no {name} at its top",
+            "pack it with `guest-customizer pack`",
+        )
+    raw = parse(content)
+    scripts, problems = _read_scripts(medium, raw)
+    if problems:
+        raise DocumentError(problems)
+    return _to_settings(raw.values, scripts)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A document that fits the schema: ConfigObj's sections, with each value already converted."""
+
+    values: Any
+    lines: dict[KeyPath, int]
+
+
+def parse(content: bytes) -> Checked:
+    """Raises DocumentError that holds every problem found."""
+    text = _decode(content)
+    lines = text.splitlines()
+    places = index_lines(lines)
+    try:
+        values = ConfigObj(lines, configspec=_schema(), interpolation=False, raise_errors=False, list_values=True)
+    except ConfigObjError as error:
+        raise DocumentError(tuple(syntax_problems(error))) from None
+    outcome = values.validate(_validator(), preserve_errors=True)
+    problems = [*unknown_keys(values, places)]
+    if outcome is not True:
+        problems += bad_values(values, outcome, places)
+    if not problems:
+        problems += contradictions(values, places)
+    if problems:
+        raise DocumentError(tuple(sorted(problems, key=lambda p: p.line or 0)))
+    return Checked(values, places)
+
+
+def schema_text() -> str:
+    """The configspec as it ships."""
+    return resources.files("guest.settings").joinpath("schema.conf").read_text("utf-8")
+
+
+def _schema() -> ConfigObj:
+    return ConfigObj(schema_text().splitlines(), list_values=False, interpolation=False, _inspec=True)
+
+
+def _validator() -> Validator:
+    return Validator(
+        {
+            "address4": checks.address4,
+            "address6": checks.address6,
+            "addresses": checks.several(checks.address),
+            "addresses_with_prefix": checks.several(checks.address_with_prefix),
+            "device_reference": checks.device_reference,
+            "domain": checks.domain,
+            "domains": checks.several(checks.domain),
+            "family": checks.choice(*(family.name for family in FAMILIES)),
+            "format_version": checks.format_version,
+            "hostname": checks.hostname,
+            "interface_name": checks.interface_name,
+            "mac": checks.mac,
+            "medium_paths": checks.several(checks.medium_path),
+            "network_stack": checks.choice(*(stack.name for stack in STACKS)),
+            "power_action": checks.power_action,
+            "request_id": checks.request_id,
+            "route": checks.route,
+            "texts": checks.several(checks.one),
+            "whole_number": checks.whole_number,
+            "yes_no": checks.yes_no,
+        }
+    )
+
+
+def _decode(content: bytes) -> str:
+    if len(content) > SIZE_LIMIT:
+        raise DocumentError(
+            (Problem("config.too-large", (), 1, f"has {len(content)} bytes; at most {SIZE_LIMIT} are read"),)
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DocumentError(
+            (Problem("config.syntax", (), line, "is not UTF-8 text", "save the file as UTF-8"),)
+        ) from None
+
+
+def _read_scripts(medium: View, checked: Checked) -> tuple[tuple[Script, ...], tuple[Problem, ...]]:
+    path = ("first_boot", "scripts")
+    scripts: list[Script] = []
+    problems: list[Problem] = []
+    for name in checked.values.get("first_boot", {}).get("scripts") or ():
+        content = medium.read(name)
+        if content is None:
+            problems.append(
+                Problem(
+                    "config.missing-file",
+                    path,
+                    checked.lines.get(path),
+                    f"there is no file {name} on the config medium",
+                )
+            )
+        elif not content.startswith(b"#!"):
+            problems.append(
+                Problem(
+                    "config.bad-value",
+                    path,
+                    checked.lines.get(path),
+                    f"{name} does not start with #!",
+                    "begin it with #!/bin/sh",
+                )
+            )
+        else:
+            scripts.append(Script(name, content))
+    return tuple(scripts), tuple(problems)
+
+
+def _to_settings(values: Any, scripts: tuple[Script, ...]) -> Settings:  # noqa: ANN401 (as above)
+    dns, first_boot, guest, power = (values.get(name, {}) for name in ("dns", "first_boot", "guest", "power"))
+    identity = values.get("identity", {})
+    return Settings(
+        request_id=values["id"],
+        identity=Identity(identity.get("hostname"), identity.get("domain")),
+        resolver=Resolver(dns.get("servers") or (), dns.get("search") or ()),
+        interfaces=tuple(_to_interface(label, card) for label, card in values.get("network", {}).items()),
+        first_boot=FirstBoot(first_boot.get("commands") or (), scripts, bool(first_boot.get("wait_for_network"))),
+        guest=GuestOverrides(guest.get("root"), guest.get("family"), guest.get("network_stack")),
+        power=Power(power.get("on_success") or PowerAction.OFF, power.get("on_failure") or PowerAction.OFF),
+    )
+
+
+def _to_interface(label: str, card: Any) -> Interface:  # noqa: ANN401 (as above)
+    return Interface(
+        label=label,
+        mac=card["mac"],
+        name=card["name"],
+        position=card["position"],
+        addresses=card["addresses"] or (),
+        gateways=tuple(gateway for gateway in (card["gateway4"], card["gateway6"]) if gateway),
+        dhcp4=bool(card["dhcp4"]),
+        dhcp6=bool(card["dhcp6"]),
+        slaac=card["slaac"],
+        mtu=card["mtu"],
+        routes=tuple(card.get("routes", {}).values()),
+    )

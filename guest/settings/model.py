@@ -1,0 +1,71 @@
+"""The configuration document as values. What it does not mention is None or empty here, and is not touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from guest.network.model import Interface, Resolver
+
+
+class PowerAction(Enum):
+    """What the machine does at the end."""
+
+    OFF = "off"
+    REBOOT = "reboot"
+    HALT = "halt"
+
+
+@dataclass(frozen=True)
+class Identity:
+    hostname: str | None
+    domain: str | None
+
+    @property
+    def fqdn(self) -> str | None:
+        if self.hostname is None or self.domain is None:
+            return self.hostname
+        return f"{self.hostname}.{self.domain}"
+
+
+@dataclass(frozen=True)
+class Script:
+    """A file of the config medium that runs at first boot."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class FirstBoot:
+    commands: tuple[str, ...]
+    scripts: tuple[Script, ...]
+    wait_for_network: bool
+
+
+@dataclass(frozen=True)
+class GuestOverrides:
+    """What the document says about the guest where detection must be overruled."""
+
+    root: str | None
+    family: str | None
+    network_stack: str | None
+
+
+@dataclass(frozen=True)
+class Power:
+    on_success: PowerAction = PowerAction.OFF
+    on_failure: PowerAction = PowerAction.OFF
+
+
+@dataclass(frozen=True)
+class Settings:
+    request_id: str
+    identity: Identity
+    resolver: Resolver
+    interfaces: tuple[Interface, ...]
+    first_boot: FirstBoot
+    guest: GuestOverrides
+    power: Power

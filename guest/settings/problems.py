@@ -1,0 +1,126 @@
+"""What can be wrong with a document, named by line, section and key, and never by value (LESSONS S3)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from configobj import ConfigObj, ConfigObjError, DuplicateError, flatten_errors, get_extra_values
+from configobj.validate import ValidateError
+
+from guest.errors import CustomizerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCUMENT = "customization.conf"
+
+KeyPath = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a document. `line` counts from 1; None where the fault is that something is missing."""
+
+    code: str
+    path: KeyPath
+    line: int | None
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"line {self.line}" if self.line else "missing"
+        return (
+            f"{DOCUMENT}, {where}: {_spell(self.path)}: {self.message}"
+            if self.path
+            else f"{DOCUMENT}, {where}: {self.message}"
+        )
+
+
+class DocumentError(CustomizerError):
+    """A document with faults; all of them are in `problems`, the first one is the message."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        hint = first.hint or "correct the document; `guest-customizer check` says all that is wrong with it"
+        super().__init__(first.code, f"{first}{more}", hint)
+        self.problems = problems
+
+
+_SECTION = re.compile(r"\s*(\[+)\s*(.*?)\s*(\]+)\s*(#.*)?$")
+_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[^'"=\s][^=]*?)\s*=(.*)$""")
+
+
+def index_lines(lines: list[str]) -> dict[KeyPath, int]:
+    """Where each section and key stands: ConfigObj does not keep it. Lines count from 1."""
+    places: dict[KeyPath, int] = {}
+    section: KeyPath = ()
+    closing = None  # the triple quote that ends a value of several lines
+    for number, line in enumerate(lines, 1):
+        if closing:
+            closing = None if closing in line else closing
+            continue
+        if heading := _SECTION.match(line):
+            depth = len(heading[1])
+            section = (*section[: depth - 1], heading[2].strip("\"'"))
+            places.setdefault(section, number)
+        elif not line.lstrip().startswith("#") and (key := _KEY.match(line)):
+            places.setdefault((*section, key[1].strip("\"'")), number)
+            opening = re.match(r"\s*('''|\"\"\")", key[2])
+            if opening and opening[1] not in key[2].replace(opening[1], "", 1):
+                closing = opening[1]
+    return places
+
+
+def _spell(path: KeyPath) -> str:
+    """("network", "lan", "mtu") -> [network] [[lan]] mtu, as it stands in the document."""
+    *sections, key = path
+    return " ".join([*("[" * depth + name + "]" * depth for depth, name in enumerate(sections, 1)), key])
+
+
+def syntax_problems(error: ConfigObjError) -> Iterator[Problem]:
+    # The library's own message quotes the line, which may hold a secret.
+    for fault in getattr(error, "errors", None) or [error]:
+        if isinstance(fault, DuplicateError):
+            yield Problem(
+                "config.duplicate",
+                (),
+                fault.line_number,
+                "this section or key stands here for the second time",
+            )
+        else:
+            yield Problem(
+                "config.syntax",
+                (),
+                fault.line_number,
+                "is neither a [section] nor key = value, or its brackets or quotes do not match",
+                "quote a value that holds a comma, a # or a quotation mark",
+            )
+
+
+def unknown_keys(values: ConfigObj, places: dict[KeyPath, int]) -> Iterator[Problem]:
+    for sections, name in get_extra_values(values):
+        spec = values
+        for section in sections:
+            spec = spec[section]
+        known = [key for key in (spec.configspec or {}) if key not in ("__many__", "___many___")]
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        what = "section" if (*sections, name) in places and isinstance(spec[name], dict) else "key"
+        hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known) or 'nothing'}"
+        path = (*sections, name)
+        yield Problem("config.unknown-key", path, places.get(path), f"there is no such {what}", hint)
+
+
+def bad_values(values: ConfigObj, outcome: Any, places: dict[KeyPath, int]) -> Iterator[Problem]:  # noqa: ANN401 (ConfigObj's own nested result)
+    for sections, name, fault in flatten_errors(values, outcome):
+        path = (*sections, name) if name else tuple(sections)
+        if isinstance(fault, ValidateError):
+            # ConfigObj's own complaint about a value where a section belongs, or the other way round.
+            mixed_up = "was provided as" in str(fault)
+            message = "must be a section, or must not be one" if mixed_up else str(fault)
+            yield Problem("config.bad-value", path, places.get(path), message)
+        elif name:
+            yield Problem("config.missing-key", path, None, "is needed", f"add `{name} = …`")

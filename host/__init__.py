@@ -1,0 +1,1 @@
+"""Packs the boot ISO and config media, drives a VM, parses results."""

@@ -1,0 +1,72 @@
+"""Reads the customizer's events from a console. What a console prints is hostile: lengths, counts and shapes are bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from guest.protocol import LINE_LIMIT, Result, clean, parse_line, parse_result
+
+EVENT_LIMIT = 100_000
+
+
+@dataclass
+class Transcript:
+    """What a console has said so far. The first result counts: after it the guest itself may be talking."""
+
+    result: Result | None = None
+    uptime: float | None = None  # of the kernel when the customizer said hello
+    phases: dict[str, float] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    _rest: bytes = b""
+    _events: int = 0
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """The events in the lines that are now complete, in order."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        # A line without an end is cut: the marker of a real one stands at its start.
+        self._rest = self._rest[:LINE_LIMIT]
+        return [event for line in lines if (event := self._take(line))]
+
+    def _take(self, line: bytes) -> dict[str, Any] | None:
+        if self.result is not None or self._events >= EVENT_LIMIT:
+            return None
+        event = parse_line(line)
+        if event is None:
+            return None
+        self._events += 1
+        if event["event"] == "hello" and isinstance(event.get("uptime"), int | float):
+            self.uptime = float(event["uptime"])
+        if event["event"] == "result":
+            self.result = parse_result(event)
+            phases = event.get("phases")
+            if isinstance(phases, dict):
+                self.phases = {clean(str(k)): float(v) for k, v in phases.items() if isinstance(v, int | float)}
+        return event
+
+
+def describe(event: dict[str, Any]) -> str | None:
+    """An event as a sentence for the person who waits; None where there is nothing worth saying."""
+    match event:
+        case {"event": "hello", "version": str(version)}:
+            return f"guest-customizer {clean(version)} is running"
+        case {"event": "step", "name": "request", "id": str(request)}:
+            return f"request {clean(request)}"
+        case {"event": "step", "name": str(name), "phase": "end", "seconds": float(seconds) | int(seconds)}:
+            return f"{clean(name)}: {seconds:.2f} s"
+        case {"event": "warning", "message": str(message)}:
+            return f"warning: {clean(message)}"
+    return None
+
+
+def summarize(result: Result) -> list[str]:
+    """A result as lines for a person."""
+    lines = [f"{'OK' if result.is_ok else 'FAILED'}  {result.code}: {result.message}"]
+    lines += [f"      {result.hint}"] if result.hint else []
+    lines += [f"guest:   {result.release} (family {result.family})"] if result.family else []
+    lines += [f"network: {result.stack}, because {result.stack_because}"] if result.stack else []
+    lines += [f"disk:    {result.disk}"]
+    lines += [f"changed: {path}" for path in result.changed]
+    lines += [f"skipped: {reason}" for reason in result.skipped]
+    lines += [f"warning: {warning}" for warning in result.warnings]
+    return lines

@@ -1,0 +1,197 @@
+"""Runs our ISO in QEMU against a guest's disks: attach both media, boot, read the result; power-off detaches them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from guest.errors import CustomizerError
+from host.console import Transcript, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+QEMU = "qemu-system-x86_64"
+_OVMF = Path("/usr/share/OVMF")
+# Beyond what the customizer allows itself for a run of ordinary size; the VM is killed then.
+DEFAULT_TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Vm:
+    """A virtual machine: what a person would choose in a hypervisor's dialogue."""
+
+    disks: tuple[Path, ...]
+    iso: Path
+    config: Path | None
+    config_as: str = "cd"  # cd, floppy or disk
+    firmware: str = "bios"  # bios, uefi or secure-boot
+    macs: tuple[str, ...] = ()
+    memory_mib: int = 512
+    cpus: int = 2
+    iso_as: str = "cd"  # cd or stick
+    disk_bus: str = "virtio"  # virtio, or the name of another QEMU disk device
+    cd_bus: str = "ahci"  # ahci or ide: firmware reads 3 MB/s from an IDE CD under TCG, ten times that by AHCI's DMA
+    extra: tuple[str, ...] = ()
+
+
+@dataclass
+class Outcome:
+    """What a run came to. `seconds` from power-on to power-off; `powered_off` False where QEMU had to be killed."""
+
+    transcript: Transcript = field(default_factory=Transcript)
+    powered_off: bool = False
+    seconds: float = 0.0
+    first_sign: float | None = None  # seconds from power-on to the customizer's hello
+    console: bytes = b""
+
+
+def accelerator() -> str:
+    """TCG unless QEMU_ACCEL says otherwise: a /dev/kvm that is there may still not work."""
+    return os.environ.get("QEMU_ACCEL", "tcg")
+
+
+def arguments(vm: Vm, serial: Path, variables: Path | None) -> list[str]:
+    """QEMU's command line."""
+    machine = "pc" if vm.firmware == "bios" else "q35"
+    smm = ",smm=on" if vm.firmware == "secure-boot" else ""
+    argv = [QEMU, "-accel", accelerator(), "-machine", machine + smm, "-m", str(vm.memory_mib), "-smp", str(vm.cpus)]
+    argv += [
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-serial",
+        f"file:{serial}",
+        "-no-reboot",
+        "-nodefaults",
+        "-vga",
+        "std",
+    ]
+    argv += _firmware(vm, variables)
+    # No boot ROM: nothing boots from the network here, and firmware would spend a second on it.
+    # Fixed slots: a card's name in the guest comes from its slot, whatever else is attached.
+    for number, mac in enumerate(vm.macs):
+        argv += [
+            "-netdev",
+            f"user,id=net{number},restrict=on",
+            "-device",
+            f"virtio-net-pci,netdev=net{number},mac={mac}",
+        ]
+    for number, disk in enumerate(vm.disks):
+        argv += ["-drive", f"file={_escape(disk)},format={image_format(disk)},if=none,id=disk{number}"]
+        argv += [
+            "-device",
+            f"{'virtio-blk-pci' if vm.disk_bus == 'virtio' else vm.disk_bus},drive=disk{number},bootindex={10 + number}",
+        ]
+    argv += _media(vm)
+    return [*argv, *vm.extra]
+
+
+def _escape(path: Path) -> str:
+    return str(path).replace(",", ",,")
+
+
+def _firmware(vm: Vm, variables: Path | None) -> list[str]:
+    if vm.firmware == "bios":
+        return []
+    code = "OVMF_CODE_4M.secboot.fd" if vm.firmware == "secure-boot" else "OVMF_CODE_4M.fd"
+    argv = ["-global", "driver=cfi.pflash01,property=secure,value=on"] if vm.firmware == "secure-boot" else []
+    argv += ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={_OVMF / code}"]
+    return [*argv, "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
+
+
+def _media(vm: Vm) -> list[str]:
+    bus = "ide"  # q35's own controller is AHCI by that name
+    argv = []
+    if vm.firmware == "bios" and vm.cd_bus == "ahci":
+        bus = "ahci"
+        argv = ["-device", "ich9-ahci,id=ahci,addr=0x1d"]
+    argv += ["-drive", f"file={_escape(vm.iso)},format=raw,readonly=on,if=none,id=iso"]
+    if vm.iso_as == "stick":
+        argv += ["-device", "qemu-xhci,id=xhci", "-device", "usb-storage,bus=xhci.0,drive=iso,bootindex=0"]
+    else:
+        argv += ["-device", f"ide-cd,drive=iso,bus={bus}.0,bootindex=0"]
+    if vm.config is None:
+        return argv
+    config = f"file={_escape(vm.config)},format=raw,if=none,id=config"
+    if vm.config_as == "cd":
+        return [*argv, "-drive", f"{config},readonly=on", "-device", f"ide-cd,drive=config,bus={bus}.1"]
+    if vm.config_as == "floppy":
+        # q35 has no floppy controller of its own.
+        controller = ["-device", "isa-fdc,id=fdc"] if vm.firmware != "bios" else []
+        drive = ["-device", "floppy,drive=config" + (",bus=fdc.0" if controller else "")]
+        return [*argv, "-drive", config, *controller, *drive]
+    return [*argv, "-drive", config, "-device", "virtio-blk-pci,drive=config"]
+
+
+def image_format(disk: Path) -> str:
+    """raw or qcow2, by the first bytes: QEMU must not guess, a guest could write another format's header."""
+    with disk.open("rb") as file:
+        return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
+
+
+def run(vm: Vm, *, timeout: float, say: Callable[[str], None]) -> Outcome:
+    """Boots the ISO and follows its serial port until the machine is off. Raises CustomizerError where QEMU fails."""
+    _check_files(vm)
+    with tempfile.TemporaryDirectory(prefix="guest-customizer-") as folder:
+        serial = Path(folder, "serial")
+        serial.touch()
+        variables = _variables(vm, Path(folder))
+        return _follow(arguments(vm, serial, variables), serial, timeout, say)
+
+
+def _check_files(vm: Vm) -> None:
+    for path in (*vm.disks, vm.iso, *([vm.config] if vm.config else [])):
+        if not path.is_file() and not path.is_block_device():
+            raise CustomizerError("usage.missing-file", f"{path} does not exist", "build the ISO with `make iso`")
+    if shutil.which(QEMU) is None:
+        raise CustomizerError("run.missing-tool", f"{QEMU} is not installed", "apt-get install qemu-system-x86")
+    if vm.firmware != "bios" and not (_OVMF / "OVMF_CODE_4M.fd").exists():
+        raise CustomizerError("run.missing-tool", "the UEFI firmware is not installed", "apt-get install ovmf")
+
+
+def _variables(vm: Vm, folder: Path) -> Path | None:
+    if vm.firmware == "bios":
+        return None
+    template = "OVMF_VARS_4M.ms.fd" if vm.firmware == "secure-boot" else "OVMF_VARS_4M.fd"
+    return Path(shutil.copy(_OVMF / template, folder / "variables"))
+
+
+def _follow(argv: list[str], serial: Path, timeout: float, say: Callable[[str], None]) -> Outcome:
+    outcome = Outcome()
+    started = time.monotonic()
+    errors = serial.with_name("errors")
+    with errors.open("wb") as error_file, serial.open("rb") as reader:
+        machine = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=error_file)
+        try:
+            while True:
+                ended = machine.poll() is not None
+                data = reader.read(1 << 20)
+                outcome.console += data
+                for event in outcome.transcript.feed(data):
+                    outcome.first_sign = outcome.first_sign or time.monotonic() - started
+                    if sentence := describe(event):
+                        say(f"{time.monotonic() - started:6.1f} s  {sentence}")
+                if ended and not data:
+                    break
+                if time.monotonic() - started > timeout:
+                    break
+                if not data:
+                    time.sleep(0.02)
+        finally:
+            outcome.seconds = time.monotonic() - started
+            outcome.powered_off = machine.poll() is not None
+            if machine.poll() is None:
+                machine.kill()
+            machine.wait()
+    if machine.returncode and outcome.powered_off:
+        message = errors.read_text("utf-8", "replace").strip()
+        raise CustomizerError("run.qemu-failed", f"QEMU ended with status {machine.returncode}: {message}", "")
+    return outcome

@@ -1,0 +1,203 @@
+"""A real Debian guest on its own disk, as its installer leaves it: /boot, / and /var, booted by extlinux.
+
+Cached by content: the file's name has the hash of everything that went in.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from guests import disk
+from guests.disk import FileSystem, Layout, Partition, Table
+
+VERSIONS = {"bullseye": "11", "bookworm": "12", "trixie": "13", "sid": "sid"}
+PACKAGES = (
+    "systemd-sysv",
+    "udev",
+    "ifupdown",
+    "isc-dhcp-client",
+    "openssh-server",
+    "iproute2",
+    "netbase",
+    "initramfs-tools",
+    "zstd",  # the initramfs
+    "jq",  # guest-tells
+    "linux-image-amd64",
+)
+OVERLAY = Path(__file__).parent / "debian-overlay"
+MBR_CODE = Path("/usr/lib/EXTLINUX/mbr.bin")
+MBR_CODE_SIZE = 440
+# extlinux reads no file with holes, and mke2fs leaves one for every block of zeros.
+INSTALL_BOOT_LOADER = """
+for file in /mnt/vmlinuz-* /mnt/initrd.img-*; do
+    cp --preserve --sparse=never "$file" /mnt/whole
+    mv /mnt/whole "$file"
+done
+extlinux --install /mnt/extlinux
+"""
+MACHINE_ID = "0f2d7c6a9b1e4d5ca1e34b7788d0c1aa"
+ROOT_UUID = "6a0c2f1e-33f4-4c57-9d5b-8f0d6b1e7a02"  # as in debian-overlay/etc/fstab
+KERNEL_COMMAND_LINE = f"root=UUID={ROOT_UUID} ro console=ttyS0,115200 console=tty0 quiet"
+# Work for a machine that lives longer than a test; in one that does not, they only lengthen its boot.
+DISABLED = (
+    "timers.target.wants/apt-daily.timer",
+    "timers.target.wants/apt-daily-upgrade.timer",
+    "timers.target.wants/dpkg-db-backup.timer",
+    "timers.target.wants/e2scrub_all.timer",
+    "timers.target.wants/fstrim.timer",
+    "multi-user.target.wants/e2scrub_reap.service",
+)
+# Consoles 2 to 6 where there is no logind, which a Debian with its recommended packages has.
+MASKED = ("getty-static.service",)
+LAYOUT = Layout(
+    table=Table.MBR,
+    disk_id="0x6a0c2f1e",
+    partitions=(
+        Partition(
+            mount_point="/boot",
+            filesystem=FileSystem.EXT4,
+            mib=128,
+            uuid="6a0c2f1e-33f4-4c57-9d5b-8f0d6b1e7a01",
+            label="boot",
+            mkfs_options=("-O", "^64bit,^metadata_csum"),  # extlinux reads neither
+            bootable=True,
+        ),
+        Partition(mount_point="/", filesystem=FileSystem.EXT4, mib=1152, uuid=ROOT_UUID),
+        Partition(
+            mount_point="/var",
+            filesystem=FileSystem.EXT4,
+            mib=256,
+            uuid="6a0c2f1e-33f4-4c57-9d5b-8f0d6b1e7a03",
+        ),
+    ),
+)
+
+
+def debian_disk(build: Path, progress: Callable[[str], None], suite: str = "bookworm") -> Path:
+    """The guest's disk (raw, sparse), made unless it is there. Boot copies or overlays of it."""
+    cache = build / "guests"
+    cache.mkdir(parents=True, exist_ok=True)
+    name = f"debian-{VERSIONS[suite]}"
+    image = cache / f"{name}-{input_hash(suite)}.img"
+    with _alone(cache / f"{name}.lock"):
+        if image.exists():
+            return image
+        for old in cache.glob(f"{name}-*.img"):
+            old.unlink()
+        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=cache) as folder:
+            make_disk(suite, Path(folder), progress).rename(image)
+    return image
+
+
+def input_hash(suite: str) -> str:
+    digest = hashlib.sha256(repr((suite, PACKAGES)).encode())
+    for path in [Path(__file__), Path(disk.__file__), *sorted(OVERLAY.rglob("*"))]:
+        if path.is_file():
+            digest.update(f"\0{path.name} {os.access(path, os.X_OK)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def make_disk(suite: str, folder: Path, progress: Callable[[str], None]) -> Path:
+    folder.chmod(0o755)  # apt downloads as a user of its own
+    tree, image = folder / "root", folder / "disk.img"
+    bootstrap(suite, tree, progress)
+    progress("configuring it as the installer does")
+    settle(tree)
+    progress("making partitions and file systems")
+    disk.write_disk(LAYOUT, tree, image)
+    progress("installing the boot loader")
+    make_bootable(image)
+    return image
+
+
+def bootstrap(suite: str, tree: Path, progress: Callable[[str], None]) -> None:
+    settings = shlex.quote(str(OVERLAY / "etc" / "initramfs-tools"))
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    command += ["--aptopt=Apt::Install-Recommends false"]
+    # Before the kernel comes, so that its initramfs is made once.
+    command += [f"--essential-hook=copy-in {settings} /etc", suite, str(tree)]
+    said: list[str] = []
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            said.append(line)
+            if line.startswith("I: "):
+                progress(f"mmdebstrap: {line[3:].strip()}")
+    if running.returncode:
+        raise RuntimeError(f"mmdebstrap failed with status {running.returncode}:\n{''.join(said[-30:])}")
+
+
+def settle(tree: Path) -> None:
+    """From a package tree to what an installer and a first boot leave."""
+    subprocess.run(["cp", "--recursive", "--no-dereference", f"{OVERLAY}/.", tree], check=True)
+    for name in ["hostname", "resolv.conf"]:
+        (tree / "etc" / name).chmod(0o644)  # mmdebstrap makes them 0755
+    (tree / "media/cdrom0").mkdir()
+    (tree / "etc/machine-id").write_text(f"{MACHINE_ID}\n")
+    (tree / "etc/machine-id").chmod(0o444)
+    shadow = tree / "etc/shadow"
+    shadow.write_text(shadow.read_text().replace("root:*:", "root:!:"))
+    for unit in DISABLED:
+        (tree / "etc/systemd/system" / unit).unlink(missing_ok=True)
+    for unit in MASKED:
+        (tree / "etc/systemd/system" / unit).symlink_to("/dev/null")
+    write_boot_menu(tree)
+
+
+def write_boot_menu(tree: Path) -> None:
+    kernel = next((tree / "boot").glob("vmlinuz-*")).name
+    release = kernel.removeprefix("vmlinuz-")
+    menu = tree / "boot/extlinux/extlinux.conf"
+    menu.parent.mkdir()
+    menu.write_text(
+        "DEFAULT debian\n"
+        "PROMPT 0\n"
+        "LABEL debian\n"
+        f"  LINUX /{kernel}\n"
+        f"  INITRD /initrd.img-{release}\n"
+        f"  APPEND {KERNEL_COMMAND_LINE}\n"
+    )
+
+
+def make_bootable(image: Path) -> None:
+    number = next(n for n, partition in enumerate(LAYOUT.partitions) if partition.bootable)
+    extent = disk.read_partition_table(image)[number]
+    done = disk.run_mounted(image, extent, "rw", ["sh", "-ec", INSTALL_BOOT_LOADER])
+    if done.returncode:
+        raise RuntimeError(f"extlinux: {done.stderr.decode(errors='replace')}")
+    with image.open("r+b") as boot_sector:
+        boot_sector.write(MBR_CODE.read_bytes()[:MBR_CODE_SIZE])
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One at a time: two test runs may want the same disk."""
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make a Debian guest's disk, or find it in the cache.")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
+    parser.add_argument("--suite", choices=sorted(VERSIONS), default="bookworm", help="default: bookworm")
+    options = parser.parse_args()
+    start = time.monotonic()
+
+    def progress(line: str) -> None:
+        print(f"{time.monotonic() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
+
+    print(debian_disk(options.build, progress, options.suite))
+
+
+if __name__ == "__main__":
+    main()

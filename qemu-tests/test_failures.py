@@ -1,0 +1,82 @@
+"""What goes wrong ends in one result with its documented code, the disks byte for byte as they were, power off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conftest import fingerprint
+from guests.phony import phony_disk
+from machine import MAC, customize, pack
+
+from host.vm import Vm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from guest.protocol import Result
+
+
+def fails(machine: Vm, code: str) -> Result:
+    before = fingerprint(*machine.disks)
+    result = customize(machine)
+    assert (result.status, result.code, result.disk) == ("failed", code, "untouched"), result
+    assert fingerprint(*machine.disks) == before
+    return result
+
+
+def test_no_config_medium(iso: Path, tmp_path: Path) -> None:
+    disk = phony_disk("debian12", tmp_path / "disk.img")
+    fails(Vm(disks=(disk,), iso=iso, config=None, macs=(MAC,)), "config.no-medium")
+
+
+def test_two_config_media(iso: Path, document: Path, tmp_path: Path) -> None:
+    disk = phony_disk("debian12", tmp_path / "disk.img")
+    second = pack(document, "disk")
+    extra = ("-drive", f"file={second},format=raw,if=none,id=second", "-device", "virtio-blk-pci,drive=second")
+    result = fails(Vm(disks=(disk,), iso=iso, config=pack(document), macs=(MAC,), extra=extra), "config.several-media")
+    assert "/dev/sr1" in result.message
+
+
+def test_a_document_with_an_error(iso: Path, document: Path, tmp_path: Path) -> None:
+    disk = phony_disk("debian12", tmp_path / "disk.img")
+    config = pack(document, "disk")
+    broken = document.read_text().replace("hostname = web01", "hostnam = secret-name")
+    document.write_text(broken)
+    import subprocess  # noqa: PLC0415 (`pack` refuses such a document, so it is put there by hand)
+
+    subprocess.run(["mcopy", "-o", "-i", config, document, "::customization.conf"], check=True)
+    result = fails(
+        Vm(disks=(disk,), iso=iso, config=config, config_as="disk", macs=(MAC,)),
+        "config.unknown-key",
+    )
+    assert "line 4" in result.message
+    assert "hostname" in result.hint
+    assert "secret-name" not in str(result)
+
+
+def test_no_root(iso: Path, document: Path, tmp_path: Path) -> None:
+    disk = phony_disk("empty-data", tmp_path / "data.img")
+    fails(Vm(disks=(disk,), iso=iso, config=pack(document), macs=(MAC,)), "storage.no-root")
+
+
+def test_two_roots(iso: Path, document: Path, tmp_path: Path) -> None:
+    disks = (phony_disk("debian12", tmp_path / "a.img"), phony_disk("el8", tmp_path / "b.img"))
+    result = fails(Vm(disks=disks, iso=iso, config=pack(document), macs=(MAC,)), "storage.several-roots")
+    assert "root = UUID=" in result.hint
+
+
+def test_wrong_mac(iso: Path, document: Path, tmp_path: Path) -> None:
+    disk = phony_disk("debian12", tmp_path / "disk.img")
+    machine = Vm(disks=(disk,), iso=iso, config=pack(document), macs=("52:54:00:00:00:01",))
+    result = fails(machine, "network.no-such-card")
+    assert "52:54:00:00:00:01" in result.message
+
+
+def test_a_request_is_carried_out_once(iso: Path, document: Path, tmp_path: Path) -> None:
+    disk = phony_disk("debian12", tmp_path / "disk.img")
+    machine = Vm(disks=(disk,), iso=iso, config=pack(document), macs=(MAC,))
+    assert customize(machine).code == "done"
+    before = fingerprint(disk)
+    result = customize(machine)
+    assert (result.status, result.code, result.disk) == ("ok", "guest.already-customized", "untouched")
+    assert fingerprint(disk) == before

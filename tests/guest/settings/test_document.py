@@ -1,0 +1,126 @@
+"""Every fault of a document is named by line, section and key, with a hint, and never with the value."""
+
+import pytest
+
+from guest.network.model import Route
+from guest.settings.document import parse
+from guest.settings.problems import DocumentError, index_lines
+
+START = "format = 1\nid = web01\n"
+LAN = "[network]\n[[lan]]\nmac = 52:54:00:12:34:56\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "message", "hint"),
+    [
+        ("id = web01\n", "config.missing-key", None, "format: is needed", "add `format = …`"),
+        ("format = 1\n", "config.missing-key", None, "id: is needed", "add `id = …`"),
+        ("format = 2\nid = web01\n", "config.bad-value", 1, "must be 1", ""),
+        ("format = 1\nid = ../x\n", "config.bad-value", 2, "id: must be 1 to 64 letters", ""),
+        (
+            START + "[identity]\nhostnam = x\n",
+            "config.unknown-key",
+            4,
+            "[identity] hostnam",
+            "did you mean `hostname`?",
+        ),
+        (START + "[identiy]\nhostname = x\n", "config.unknown-key", 3, "no such section", "did you mean `identity`?"),
+        (START + "[identity]\nhostname = web01.example.com\n", "config.bad-value", 4, "must be one label", ""),
+        (START + "[identity]\nhostname = -web\n", "config.bad-value", 4, "must be one label", ""),
+        (START + "[identity]\nhostname = a, b\n", "config.bad-value", 4, "not a list", ""),
+        (START + "[identity]\ndomain = example.com\n", "config.contradiction", 4, "needs a hostname", ""),
+        (START + "[dns]\nservers = 10.0.0.2/24\n", "config.bad-value", 4, "must be an IP address", ""),
+        (START + "[network]\n[[lan]]\nmtu = 1500\n", "config.missing-key", 4, "needs `mac`, `name` or `position`", ""),
+        (START + "[network]\n[[lan]]\nmac = 52:54:00:12:34\n", "config.bad-value", 5, "hardware address", ""),
+        (START + "[network]\n[[lan]]\nmac = 01:00:5e:00:00:01\n", "config.bad-value", 5, "multicast", ""),
+        (START + LAN + "addresses = 10.0.0.11\n", "config.bad-value", 6, "with its prefix length", ""),
+        (START + LAN + "addresses = 10.0.0.0/24\n", "config.bad-value", 6, "no card can have it", ""),
+        (START + LAN + "addresses = 10.0.0.1/33\n", "config.bad-value", 6, "with its prefix length", ""),
+        (START + LAN + "gateway4 = 10.0.0.1\n", "config.contradiction", 6, "needs a static IPv4 address", ""),
+        (START + LAN + "gateway4 = fe80::1\n", "config.bad-value", 6, "must be an IPv4 address", ""),
+        (START + LAN + "dhcp4 = maybe\n", "config.bad-value", 6, "must be yes or no", ""),
+        (START + LAN + "dhcp4 = yes\naddresses = 10.0.0.1/24\n", "config.contradiction", 6, "excludes static IPv4", ""),
+        (START + LAN + "mtu = 20\n", "config.bad-value", 6, "from 68 to 65535", ""),
+        (START + LAN + "mtu = 1000\naddresses = 2001:db8::1/64\n", "config.contradiction", 6, "at least 1280", ""),
+        (START + LAN + "[[[routes]]]\nx = 10.0.0.0/8 vai 10.0.0.1\n", "config.bad-value", 7, "[via GATEWAY]", ""),
+        (START + LAN + "[[[routes]]]\nx = 10.0.0.0/8 via fe80::1\n", "config.bad-value", 7, "other IP version", ""),
+        (
+            START + LAN + "[[san]]\nmac = 52:54:00:12:34:56\n",
+            "config.contradiction",
+            7,
+            "is the same card as [[lan]]",
+            "",
+        ),
+        (START + "[first_boot]\nscripts = ../x.sh\n", "config.bad-value", 4, "without `..`", ""),
+        (START + "[guest]\nfamily = windows\n", "config.bad-value", 4, "must be one of: debian, redhat", ""),
+        (START + "[guest]\nroot = sda1\n", "config.bad-value", 4, "must be UUID=", ""),
+        (START + "[power]\non_success = sleep\n", "config.bad-value", 4, "must be off, reboot or halt", ""),
+        (START + "network = yes\n", "config.bad-value", 3, "section", ""),
+        (START + "nonsense\n", "config.syntax", 3, "neither a [section] nor key = value", "quote"),
+        (START + "[identity\nhostname = x\n", "config.syntax", 3, "neither", "quote"),
+        (START + 'id = "open\n', "config.syntax", 3, "neither", "quote"),
+        (START + "id = again\n", "config.duplicate", 3, "second time", ""),
+    ],
+)
+def test_faults(text: str, code: str, line: int | None, message: str, hint: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse(text.encode())
+    first = caught.value.problems[0]
+    assert (first.code, first.line) == (code, line)
+    assert message in str(first)
+    assert hint in first.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        START + "[identity]\nhostname = S3CRET!\n",
+        START + "password = S3CRET!\n",
+        START + "[accounts]\n[[root]]\npassword = S3CRET!\n",
+        START + "S3CRET!\n",
+        START + 'id = "S3CRET!\n',
+        START + "[first_boot]\nscripts = /S3CRET!\n",
+        START + LAN + "addresses = S3CRET!\n",
+        START + LAN + "[[[routes]]]\nx = S3CRET!\n",
+    ],
+)
+def test_no_error_holds_a_value(text: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse(text.encode())
+    error = caught.value
+    assert "S3CRET" not in f"{error} {error.message} {error.hint} {error.problems}"
+
+
+def test_all_faults_are_reported_at_once_in_order() -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse(b"format = 1\nid = x y\n[identity]\nhostnam = a\n[dns]\nservers = b\n")
+    assert [problem.line for problem in caught.value.problems] == [2, 4, 6]
+    assert "(and 2 more)" in caught.value.message
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * (1024 * 1024 + 1), b"\0" * 10])
+def test_what_is_no_text_is_refused(content: bytes) -> None:
+    with pytest.raises(DocumentError):
+        parse(content)
+
+
+def test_values() -> None:
+    text = (
+        START + LAN + 'addresses = 10.0.0.1/24, "2001:db8::1/64"\n[[[routes]]]\nx = 10.9.0.0/16 via 10.0.0.9 metric 5\n'
+    )
+    card = parse(text.encode()).values["network"]["lan"]
+    assert [str(address) for address in card["addresses"]] == ["10.0.0.1/24", "2001:db8::1/64"]
+    route = card["routes"]["x"]
+    assert isinstance(route, Route)
+    assert (str(route.destination), str(route.via), route.metric) == ("10.9.0.0/16", "10.0.0.9", 5)
+
+
+def test_interpolation_is_off() -> None:
+    # A crypt(3) hash or a shell variable must come out as it went in.
+    text = START + '[first_boot]\ncommands = "echo $HOME %(x)s $6$a$b"\n'
+    assert parse(text.encode()).values["first_boot"]["commands"] == ("echo $HOME %(x)s $6$a$b",)
+
+
+def test_lines_of_a_value_in_triple_quotes_are_no_keys() -> None:
+    lines = ["a = '''one", "b = two", "'''", "c = 3", "[s]", "# d = 4", "[[t]]", '"e" = 5']
+    assert index_lines(lines) == {("a",): 1, ("c",): 4, ("s",): 5, ("s", "t"): 7, ("s", "t", "e"): 8}

@@ -1,0 +1,127 @@
+"""No path leaves the guest's root, whatever links a guest lays; nothing but regular files is read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from guest.edits import MakeLink, Overlay, SetAside, WriteFile
+from guest.errors import CustomizerError
+from guest.sysroot import READ_LIMIT, Sysroot, exists
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "secret").write_text("outside")
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/file").write_text("inside")
+    return root
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["../../secret", "/../../secret", "../../../../../../../secret", "/etc/../../secret", "/proc/self/root/etc/passwd"],
+)
+def test_links_do_not_lead_out(root: Path, target: str) -> None:
+    (root / "etc/link").symlink_to(target)
+    with Sysroot(root) as guest:
+        assert guest.read("/etc/link") is None
+        assert not exists(guest, "/etc/link")
+
+
+def test_a_link_in_the_middle_of_a_links_target(root: Path, tmp_path: Path) -> None:
+    (root / "etc/up").symlink_to("../..")
+    (root / "etc/link").symlink_to("up/secret")
+    (root / "etc/outside").symlink_to(tmp_path)
+    with Sysroot(root) as guest:
+        assert guest.read("/etc/link") is None
+        assert guest.read("/etc/outside/secret") is None
+
+
+@pytest.mark.parametrize("target", ["/etc/file", "file", "../etc/file", "/../etc/file", "/a/../etc/file"])
+def test_links_inside_are_followed(root: Path, target: str) -> None:
+    (root / "a").mkdir()
+    (root / "etc/link").symlink_to(target)
+    with Sysroot(root) as guest:
+        assert guest.read("/etc/link") == b"inside"
+        assert guest.resolve("/etc/link") == "/etc/file"
+
+
+def test_dot_dot_in_a_path_stays_inside(root: Path) -> None:
+    with Sysroot(root) as guest:
+        assert guest.read("/../secret") is None
+        assert guest.read("../../etc/file") == b"inside"
+
+
+def test_loops_end_in_an_error(root: Path) -> None:
+    (root / "etc/a").symlink_to("b")
+    (root / "etc/b").symlink_to("a")
+    with Sysroot(root) as guest:
+        assert guest.read("/etc/a") is None
+        with pytest.raises(CustomizerError) as caught:
+            guest.resolve("/etc/a")
+    assert caught.value.code == "guest.link-loop"
+
+
+def test_what_does_not_exist_yet_resolves_to_where_it_would_be(root: Path) -> None:
+    (root / "conf").symlink_to("etc")
+    with Sysroot(root) as guest:
+        assert guest.resolve("/conf/new/deep/file") == "/etc/new/deep/file"
+        assert guest.resolve("/no/such/file") == "/no/such/file"
+
+
+def test_a_folder_that_is_a_dangling_link_is_refused(root: Path) -> None:
+    (root / "conf").symlink_to("/nowhere")
+    with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
+        guest.resolve("/conf/file")
+    assert caught.value.code == "guest.not-a-folder"
+
+
+def test_a_fifo_and_a_folder_are_not_read(root: Path) -> None:
+    os.mkfifo(root / "etc/os-release")
+    with Sysroot(root) as guest:
+        assert guest.read("/etc/os-release") is None
+        assert guest.read("/etc") is None
+
+
+def test_a_file_that_is_too_large_is_refused(root: Path) -> None:
+    with (root / "etc/fstab").open("wb") as file:
+        file.truncate(READ_LIMIT + 1)
+    with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
+        guest.read("/etc/fstab")
+    assert caught.value.code == "guest.file-too-large"
+
+
+def test_overlay_shows_the_guest_as_it_will_be(root: Path) -> None:
+    (root / "etc/link").symlink_to("file")
+    (root / "etc/old").write_text("old")
+    with Sysroot(root) as guest:
+        plan = Overlay(guest).with_edits(
+            (
+                WriteFile("/etc/link", b"new", "through the link"),
+                WriteFile("/etc/added", b"x", "new", mode=0o600),
+                SetAside("/etc/old", "gone"),
+                MakeLink("/etc/name", "added", "a link"),
+            )
+        )
+        assert plan.read("/etc/file") == b"new"
+        assert plan.read("/etc/name") == b"x"
+        assert plan.state("/etc/old") is None
+        assert plan.names("/etc") == ("added", "file", "link", "name")
+        assert [edit.path for edit in plan.edits] == ["/etc/file", "/etc/added", "/etc/old", "/etc/name"]
+
+
+def test_edits_that_change_nothing_vanish(root: Path) -> None:
+    (root / "etc/link").symlink_to("file")
+    with Sysroot(root) as guest:
+        same = (WriteFile("/etc/file", b"inside", ""), MakeLink("/etc/link", "file", ""), SetAside("/etc/none", ""))
+        assert Overlay(guest).with_edits(same).edits == ()
+
+
+def test_a_link_into_run_is_not_written_through(root: Path) -> None:
+    (root / "run").mkdir()
+    (root / "etc/resolv.conf").symlink_to("/run/resolv.conf")
+    with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
+        Overlay(guest).with_edits((WriteFile("/etc/resolv.conf", b"", ""),))
+    assert caught.value.code == "guest.volatile-target"

@@ -1,0 +1,122 @@
+"""The host program as people and programs meet it: exit statuses, messages, JSON."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guest.protocol import Result, encode
+from guest.sysroot import Sysroot
+from host.__main__ import main
+
+GOOD = "format = 1\nid = web01\n[first_boot]\nscripts = scripts/a.sh\n"
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/a.sh").write_text("#!/bin/sh\n")
+    path = tmp_path / "customization.conf"
+    path.write_text(GOOD)
+    return path
+
+
+def test_check_a_good_document(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(document), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "id": "web01"}
+
+
+def test_check_a_bad_document(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document.write_text("format = 1\nid = web01\n[identity]\nhostnam = x\n")
+    assert main(["check", str(document)]) == 1
+    said = capsys.readouterr().err
+    assert "config.unknown-key: customization.conf, line 4: [identity] hostnam" in said
+    assert "did you mean `hostname`?" in said
+    assert main(["check", str(document), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["problems"][0]["line"] == 4
+
+
+@pytest.mark.parametrize("name", ["missing.conf", "missing/customization.conf"])
+def test_a_document_that_is_not_there(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / name)]) == 1
+    assert capsys.readouterr().err
+
+
+def test_a_script_that_is_not_there(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (document.parent / "scripts/a.sh").unlink()
+    assert main(["check", str(document)]) == 1
+    assert "config.missing-file: customization.conf, line 4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["iso", "floppy", "disk"])
+def test_pack(document: Path, tmp_path: Path, form: str) -> None:
+    image = tmp_path / "config.img"
+    assert main(["pack", str(document), "-o", str(image), "--as", form]) == 0
+    assert image.stat().st_mode & 0o077 == 0, "it may hold password hashes"
+    label = subprocess.run(["blkid", "-p", "-o", "value", "-s", "LABEL", image], capture_output=True, check=True)
+    assert label.stdout == b"GUESTCONF\n"
+    out = tmp_path / "out"
+    out.mkdir()
+    if form == "iso":
+        subprocess.run(
+            ["xorriso", "-osirrox", "on", "-indev", image, "-extract", "/", out], capture_output=True, check=True
+        )
+    else:
+        subprocess.run(["mcopy", "-s", "-i", image, "::*", out], check=True, capture_output=True)
+    with Sysroot(out) as medium:
+        assert medium.read("/customization.conf") == GOOD.encode()
+        assert medium.read("/scripts/a.sh") == b"#!/bin/sh\n"
+
+
+def test_pack_refuses_what_check_refuses_and_writes_nothing(document: Path, tmp_path: Path) -> None:
+    document.write_text("format = 1\n")
+    assert main(["pack", str(document), "-o", str(tmp_path / "config.iso")]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["customization.conf", "scripts"]
+
+
+@pytest.mark.parametrize(
+    ("console", "status", "words"),
+    [
+        (encode(Result("ok", "done", "all well", "", "changed").to_json()), 0, "OK  done: all well"),
+        (
+            encode(Result("failed", "storage.no-root", "none", "attach", "untouched").to_json()),
+            1,
+            "FAILED  storage.no-root",
+        ),
+        (b"kernel panic\n", 3, ""),
+        (b"", 3, ""),
+    ],
+)
+def test_result(tmp_path: Path, console: bytes, status: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "console.log"
+    log.write_bytes(b"noise\r\n" + console)
+    assert main(["result", str(log)]) == status
+    assert words in capsys.readouterr().out
+
+
+def test_hash_password_never_shows_the_password() -> None:
+    command = [sys.executable, "-m", "host", "hash-password"]
+    done = subprocess.run(command, input="correct horse\n", capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("$6$")
+    salt = done.stdout.split("$")[2]
+    again = subprocess.run(
+        ["openssl", "passwd", "-6", "-salt", salt, "correct horse"], capture_output=True, text=True, check=True
+    )
+    assert again.stdout == done.stdout
+    assert "horse" not in done.stdout + done.stderr
+
+
+def test_a_wrong_command_line() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["explode"])
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("command", [[], ["iso"], ["check"], ["pack"], ["run"], ["result"], ["hash-password"]])
+def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"])
+    assert caught.value.code == 0
+    assert len(capsys.readouterr().out) > 100

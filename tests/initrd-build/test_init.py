@@ -1,0 +1,48 @@
+"""init's promise: exactly one result line and a power action, whatever becomes of the customizer (run for real in a sandbox)."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+INIT = Path(__file__).parents[2] / "initrd-build/init"
+
+
+@pytest.fixture
+def functions(tmp_path: Path) -> str:
+    """init's own functions, its folder moved, its last lines (which act) left out."""
+    text = INIT.read_text()
+    body = text[: text.index("\nmount_api\nopen_console\n")]
+    state = tmp_path / "state"
+    state.mkdir()
+    return body.replace("state=/run/guest-customizer", f"state={state}").replace("PATH=/usr/sbin:/usr/bin\n", "")
+
+
+def judge(functions: str, status: int) -> str:
+    script = functions + f'\nemit() {{ echo "$1"; }}\njudge {status} 2>/dev/null\njudge {status} 2>/dev/null\n'
+    script = script.replace("} >/dev/tty0", "} >/dev/null")
+    return subprocess.run(["busybox", "sh", "-c", script], capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_a_customizer_that_died_leaves_one_result(functions: str, tmp_path: Path, writing: bool) -> None:
+    if writing:
+        (tmp_path / "state/writing").touch()
+    lines = judge(functions, 139).splitlines()
+    assert len(lines) == 1
+    marker, version, text = lines[0].split(" ", 2)
+    assert (marker, version) == ("@@GUESTCUSTOMIZER", "1")
+    result = json.loads(text)
+    assert (result["status"], result["code"]) == ("failed", "internal")
+    assert result["disk"] == ("changed" if writing else "untouched")
+
+
+def test_a_customizer_that_reported_is_not_spoken_for(functions: str, tmp_path: Path) -> None:
+    (tmp_path / "state/result-sent").touch()
+    assert judge(functions, 1) == ""
+
+
+def test_init_is_executable() -> None:
+    assert os.access(INIT, os.X_OK)
