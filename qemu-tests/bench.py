@@ -19,7 +19,6 @@ from pathlib import Path
 from demo import DOCUMENT
 from guests.boot import CARDS
 from guests.debian import debian_disk
-
 from host import iso, media, vm
 
 HERE = Path(__file__).resolve().parent

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from guests.boot import CARDS, GuestTells, boot_guest
 from guests.debian import debian_disk
-
 from host import media, vm
 from host.console import summarize
 

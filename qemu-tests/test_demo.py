@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from demo import Story, addresses, routes, tell_story
 
 BUILD = Path(__file__).resolve().parent.parent / "build"

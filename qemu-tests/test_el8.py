@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from guests.phony import phony_disk
 from guests.reader import list_files, read_file
-from machine import MAC, customize, pack
-
 from host.vm import Vm
+from machine import MAC, customize, pack
 
 if TYPE_CHECKING:
     from pathlib import Path

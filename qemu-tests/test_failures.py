@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conftest import fingerprint
-from guests.phony import phony_disk
-from machine import MAC, customize, pack
 
+from guests.phony import phony_disk
 from host.vm import Vm
+from machine import MAC, customize, pack
 
 if TYPE_CHECKING:
     from pathlib import Path

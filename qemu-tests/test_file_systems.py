@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from guests.disk import FileSystem, Layout, Partition, Table
 from guests.phony import phony_disk
 from guests.reader import read_file
-from machine import MAC, customize, pack
-
 from host.vm import Vm
+from machine import MAC, customize, pack
 
 if TYPE_CHECKING:
     from pathlib import Path

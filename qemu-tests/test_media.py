@@ -7,11 +7,11 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from guests.phony import phony_disk
 from guests.reader import list_files, read_file
-from machine import MAC, customize, pack
-
 from host.vm import Vm
+from machine import MAC, customize, pack
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,5 +1,11 @@
 """`--update-golden` rewrites the after/ folders of the golden cases, so that a change of behaviour is read as a diff."""
 
+import sys
+from pathlib import Path
+
+# Golden cases keep their trees as the phony guests do: guests/trees.py.
+sys.path.insert(0, str(Path(__file__).parent.parent / "qemu-tests"))
+
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite after/ and report.json of every golden case")

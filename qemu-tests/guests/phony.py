@@ -4,14 +4,14 @@
 """
 
 import argparse
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from guests.disk import Layout, write_disk
-from guests.stock import STOCK, Stock
+from guests.stock import LAYOUTS
+from guests.trees import plant
 
 TREES = Path(__file__).parent / "trees"
 FILE_CONTEXTS = "etc/selinux/targeted/contexts/files/file_contexts"
@@ -29,29 +29,20 @@ def phony_disk(
     `changes` are made to the tree first: a path's new text, or None to have it removed.
     """
     if isinstance(tree, str):
-        stock = STOCK[tree]
-    elif layout is not None:
-        stock = Stock(layout)
-    else:
+        layout = layout or LAYOUTS[tree]
+    elif layout is None:
         raise ValueError("a tree given by its files needs a layout")
     with tempfile.TemporaryDirectory(prefix="phony-", dir=destination.parent) as folder:
         root = Path(folder) / "root"
+        root.mkdir(mode=0o755)
         if isinstance(tree, str):
-            copy_stock(tree, stock, root)
+            plant(TREES / tree, root)
         else:
-            root.mkdir()
             change(root, tree)
         change(root, changes or {})
-        settle_modes(stock, root)
         label(root)
-        write_disk(layout or stock.layout, root, destination)
+        write_disk(layout, root, destination)
     return destination
-
-
-def copy_stock(name: str, stock: Stock, root: Path) -> None:
-    shutil.copytree(TREES / name, root, symlinks=True)
-    for folder in stock.folders:
-        (root / folder).mkdir(parents=True, exist_ok=True)
 
 
 def change(root: Path, changes: Mapping[str, str | None]) -> None:
@@ -61,21 +52,6 @@ def change(root: Path, changes: Mapping[str, str | None]) -> None:
         if text is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-
-
-def settle_modes(stock: Stock, root: Path) -> None:
-    """The same from every checkout, whatever its umask."""
-    root.chmod(0o755)
-    for path in root.rglob("*"):
-        if not path.is_symlink():
-            executable = path.is_dir() or path.stat().st_mode & 0o100
-            path.chmod(0o755 if executable else 0o644)
-    for name, group in stock.groups.items():
-        if (root / name).exists():
-            shutil.chown(root / name, group=group)
-    for name, mode in stock.modes.items():
-        if (root / name).exists():
-            (root / name).chmod(mode)
 
 
 def label(root: Path) -> None:
@@ -88,7 +64,7 @@ def label(root: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make a phony guest's disk.")
-    parser.add_argument("tree", choices=sorted(STOCK))
+    parser.add_argument("tree", choices=sorted(LAYOUTS))
     parser.add_argument("destination", type=Path)
     options = parser.parse_args()
     print(phony_disk(options.tree, options.destination))

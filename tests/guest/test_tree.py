@@ -1,19 +1,21 @@
 """plan touches nothing and prints a diff; apply does it; what goes wrong has a code and status 1."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from guest.__main__ import main
+from guests import trees
 
 CASE = Path(__file__).parents[1] / "golden/debian-12/static-two-cards"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return shutil.copytree(CASE / "before", tmp_path / "root", symlinks=True)
+    trees.plant(CASE.parent / "tree", tmp_path / "root")
+    trees.plant(CASE / "before", tmp_path / "root")
+    return tmp_path / "root"
 
 
 def arguments(command: str, root: Path) -> list[str]:

@@ -4,8 +4,9 @@ import io
 import subprocess
 from pathlib import Path
 
-import cpio
 import pytest
+
+import cpio
 
 
 @pytest.fixture

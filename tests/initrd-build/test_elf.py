@@ -6,8 +6,9 @@ import struct
 import subprocess
 from pathlib import Path
 
-import elf
 import pytest
+
+import elf
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 

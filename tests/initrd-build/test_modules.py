@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import modules
 import pytest
+
+import modules
 
 HERE = Path(__file__).parents[2]
 
