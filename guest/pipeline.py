@@ -14,6 +14,7 @@ from guest.errors import CustomizerError
 from guest.machine import media
 from guest.network.names import choose_cards
 from guest.protocol import Result
+from guest.report import find_consoles
 from guest.settings.document import load
 from guest.settings.model import Power
 from guest.storage.fstab import parse_fstab
@@ -65,6 +66,7 @@ def run(context: pyudev.Context, options: Options, report: Report, progress: Pro
     """Customizes the guest on this machine's disks. Raises CustomizerError; the tree is unmounted either way."""
     with report.step("devices"):
         machine = media.wait_for_machine(context, options.config, options.wait_seconds)
+        report.add_consoles(find_consoles())  # those whose drivers came since
         progress.medium = media.the_medium(machine, options.config)
     with report.step("config"):
         settings = progress.settings = _read_document(progress.medium)
