@@ -132,10 +132,16 @@ class IpSide:
 
     @property
     def gateway_is_on_link(self) -> bool:
-        """Whether the gateway lies in one of the card's own subnets or is link-local (LESSONS L6)."""
-        if self.gateway is None or self.gateway.is_link_local:
+        return self.gateway is None or self.reaches(self.gateway)
+
+    def reaches(self, gateway: Address) -> bool:
+        """Whether a gateway lies in one of the interface's own static subnets, or has a link-local IPv6 address (LESSONS L6).
+
+        An IPv4 link-local gateway, as clouds have it, is outside like any other: no route leads there by itself.
+        """
+        if gateway.version == 6 and gateway.is_link_local:
             return True
-        return any(self.gateway in address.network for address in self.addresses)
+        return any(gateway in address.network for address in self.addresses)
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,43 @@ class Network:
             for other in self.interfaces
             if isinstance(other.interface.virtual, Vlan) and other.interface.virtual.parent == bound.interface.label
         )
+
+    def in_order(self) -> tuple[BoundInterface, ...]:
+        """What others are made of before them: ports before bonds and bridges, parents before VLANs."""
+        done: dict[str, BoundInterface] = {}
+
+        def add(bound: BoundInterface) -> None:
+            match bound.interface.virtual:
+                case Vlan(parent=parent):
+                    add(self.labelled(parent))
+                case Bond(ports=ports) | Bridge(ports=ports):
+                    for port in ports:
+                        add(self.labelled(port))
+            done.setdefault(bound.interface.label, bound)
+
+        for bound in self.interfaces:
+            add(bound)
+        return tuple(done.values())
+
+    def mtu_of(self, bound: BoundInterface) -> int | None:
+        """A port has the MTU of its bond or bridge: a bridge's is never larger than its smallest port's."""
+        return (self.controller_of(bound) or bound).interface.mtu
+
+    def replaces_dhcp_dns(self, bound: BoundInterface) -> bool:
+        """Whether DNS servers that DHCP or router advertisements offer there are to be left unused: the document names others."""
+        return bool(self.resolver.servers or bound.interface.resolver.servers)
+
+    def by_name(self, name: str) -> BoundInterface | None:
+        return next((bound for bound in self.interfaces if bound.name == name), None)
+
+    @property
+    def macs(self) -> frozenset[str]:
+        """Of the cards, in lower case."""
+        return frozenset(bound.mac for bound in self.interfaces if bound.mac)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(bound.name for bound in self.interfaces)
 
     def resolver_of(self, bound: BoundInterface) -> Resolver:
         """What a stack writes beside this interface where DNS servers stand with interfaces alone."""

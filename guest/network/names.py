@@ -80,7 +80,7 @@ def bind(
     predictable = uses_predictable_names(view)
     bound = {
         interface.label: BoundInterface(
-            interface, _card_name(view, stack, interface, card, cards, predictable), card.mac
+            interface, _card_name(view, stack, interface, card, cards, predictable=predictable), card.mac
         )
         for interface, card in choose_cards(interfaces, cards)
     }
@@ -92,7 +92,7 @@ def bind(
 
 
 def _card_name(
-    view: View, stack: Stack, interface: Interface, card: Card, cards: tuple[Card, ...], predictable: bool
+    view: View, stack: Stack, interface: Interface, card: Card, cards: tuple[Card, ...], *, predictable: bool
 ) -> str:
     return (
         _persistent_name(view, card.mac)
