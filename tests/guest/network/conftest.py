@@ -1,4 +1,4 @@
-"""The modules beside the tests (intents, readers) are theirs alone: no package, so they are found by path."""
+"""Puts what these tests share on the path: intents.py."""
 
 import sys
 from pathlib import Path

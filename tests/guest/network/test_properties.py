@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 
 import readers
+from any_network import networks
 from guest.edits import Overlay, WriteFile
 from guest.errors import CustomizerError
 from guest.network import ifcfg, ifupdown, keyfile, netplan, networkd
 from guest.network.meaning import verify
 from guest.network.model import Bond, Bridge, Vlan
 from guest.sysroot import Sysroot
-from intents import networks
 
 EXAMPLES = 60
 HOOKS = {f"etc/network/if-pre-up.d/{name}": "" for name in ("ifenslave", "bridge", "vlan")}
