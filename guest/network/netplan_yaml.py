@@ -208,7 +208,7 @@ def _lines(mapping: dict[str, Any], indent: str) -> Iterator[str]:
 def _key(key: object) -> str:
     # Names of cards and netplan's own words; what could be a number or a truth value is quoted.
     plain = re.fullmatch(r"(?!yes$|off$|true$|false$|null$)[a-z]{2}[a-z0-9-]+(?:\.[0-9]+)?", str(key))
-    return str(key) if plain or key == "to" else _flow(str(key))
+    return str(key) if plain or key in ("to", "id") else _flow(str(key))
 
 
 def _flow(value: object) -> str:
