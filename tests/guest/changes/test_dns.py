@@ -74,7 +74,7 @@ NM_DROP_IN = "etc/NetworkManager/conf.d/90-guest-customizer-dns.conf"
         (
             FILE | {"etc/resolvconf.conf": "resolv_conf=/etc/resolv.conf\n"},
             None,
-            (),
+            "",
             {"etc/resolv.conf", "etc/resolvconf.conf"},
         ),
     ],
