@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
-from guest.network import ifcfg, ifupdown
+from guest.network import ifcfg, ifupdown, keyfile, netplan, networkd
 
 if TYPE_CHECKING:
     from guest.network.stack import Stack
     from guest.sysroot import View
 
 # The first one with evidence is in charge.
-STACKS: tuple[Stack, ...] = (ifcfg.STACK, ifupdown.STACK)
+STACKS: tuple[Stack, ...] = (netplan.STACK, ifcfg.STACK, ifupdown.STACK, keyfile.STACK, networkd.STACK)
 
 
 def find_stack(view: View, family: str, version: tuple[int, ...], wanted: str | None) -> tuple[Stack, str]:

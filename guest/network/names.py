@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from guest.edits import SetAside, WriteFile
 from guest.errors import CustomizerError
-from guest.network.model import BoundInterface, Interface
+from guest.network.model import BoundInterface, Interface, Vlan
 from guest.sysroot import exists, text
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PERSISTENT_RULES = "/etc/udev/rules.d/70-persistent-net.rules"
 LINK_FOLDER = "/etc/systemd/network"
 _LINK_PREFIX = "10-guest-customizer-"
+NAME_LIMIT = 15  # IFNAMSIZ without the zero byte
 _KERNEL_NAME = re.compile(r"eth\d+")
 _RULES_FOLDERS = ("/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 # Where guests keep the kernel command line of their next boot.
@@ -31,10 +32,15 @@ _BOOT_FILES = (
 
 
 def choose_cards(interfaces: tuple[Interface, ...], cards: tuple[Card, ...]) -> tuple[tuple[Interface, Card], ...]:
-    """Needs nothing of the guest. Raises CustomizerError where a card is not here, or is meant twice."""
+    """The interfaces that are cards, with theirs; needs nothing of the guest.
+
+    Raises CustomizerError where a card is not here, or is meant twice.
+    """
     chosen: dict[str, str] = {}
     pairs = []
     for interface in interfaces:
+        if interface.virtual is not None:
+            continue
         card = _choose_card(interface, cards)
         if card.mac in chosen:
             raise CustomizerError(
@@ -68,22 +74,43 @@ def _choose_card(interface: Interface, cards: tuple[Card, ...]) -> Card:
 
 
 def bind(
-    view: View, stack: Stack, pairs: tuple[tuple[Interface, Card], ...], cards: tuple[Card, ...]
+    view: View, stack: Stack, interfaces: tuple[Interface, ...], cards: tuple[Card, ...]
 ) -> tuple[BoundInterface, ...]:
-    """Gives each interface the name its card has in the guest."""
+    """Gives each interface its name in the guest, in the document's order. Raises CustomizerError as choose_cards does."""
     predictable = uses_predictable_names(view)
-    bound = []
-    for interface, card in pairs:
-        by_order = f"eth{cards.index(card)}"
-        name = (
-            _persistent_name(view, card.mac)
-            or (interface.name if interface.mac and interface.name else None)
-            or (card.predicted[0] if predictable and card.predicted else None)
-            or stack.known_name(view, card.mac)
-            or by_order
+    bound = {
+        interface.label: BoundInterface(
+            interface, _card_name(view, stack, interface, card, cards, predictable=predictable), card.mac
         )
-        bound.append(BoundInterface(interface, name, card.mac))
-    return tuple(bound)
+        for interface, card in choose_cards(interfaces, cards)
+    }
+    waiting = [interface for interface in interfaces if interface.virtual is not None]
+    for interface in sorted(waiting, key=lambda interface: isinstance(interface.virtual, Vlan)):
+        # VLANs last: their names are made of their parents'; one on top of another VLAN has to have a name.
+        bound[interface.label] = BoundInterface(interface, _virtual_name(interface, bound), None)
+    return tuple(bound[interface.label] for interface in interfaces)
+
+
+def _card_name(
+    view: View, stack: Stack, interface: Interface, card: Card, cards: tuple[Card, ...], *, predictable: bool
+) -> str:
+    return (
+        _persistent_name(view, card.mac)
+        or (interface.name if interface.mac and interface.name else None)
+        or (card.predicted[0] if predictable and card.predicted else None)
+        or stack.known_name(view, card.mac)
+        or f"eth{cards.index(card)}"
+    )
+
+
+def _virtual_name(interface: Interface, bound: dict[str, BoundInterface]) -> str:
+    if interface.name is not None:
+        return interface.name
+    if isinstance(interface.virtual, Vlan):
+        parent = bound.get(interface.virtual.parent)
+        name = f"{parent.name}.{interface.virtual.id}" if parent else ""
+        return name if 0 < len(name) <= NAME_LIMIT else f"vlan{interface.virtual.id}"
+    return interface.label
 
 
 def uses_predictable_names(view: View) -> bool:
@@ -118,8 +145,8 @@ def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card,
     # A .link file counts from systemd 209 on; where 80-net-name-slot.rules is (EL7), that rule is first and wins.
     if _rule_in_force(view, "80-net-setup-link.rules") and not _rule_in_force(view, "80-net-name-slot.rules"):
         # Names such as eth0 are the kernel's own to give: pinning them races with it (FACTS-distros 4.3).
-        pinned = {f"{_LINK_PREFIX}{b.name}.link": b for b in bound if not _KERNEL_NAME.fullmatch(b.name)}
-    ours = {interface.mac for interface in bound}
+        pinned = {f"{_LINK_PREFIX}{b.name}.link": b for b in bound if b.mac and not _KERNEL_NAME.fullmatch(b.name)}
+    ours = {interface.mac for interface in bound if interface.mac}
     for name in view.names(LINK_FOLDER):
         if name.startswith(_LINK_PREFIX) and name not in pinned and _mentions(view, f"{LINK_FOLDER}/{name}", ours):
             yield SetAside(f"{LINK_FOLDER}/{name}", "pinned an earlier name")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from configobj.validate import ValidateError
 
-from guest.network.model import Address, AddressWithPrefix, Route
+from guest.network.model import Address, AddressWithPrefix, BondMode, Route
 from guest.settings.model import PowerAction
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ request_id = _matching(
 interface_name = _matching(
     _INTERFACE_NAME, "must be a network device name: at most 15 letters, digits, dashes or underscores"
 )
+label = _matching(re.compile(r".+"), "must be the name of a section below [network]")
 device_reference = _matching(_DEVICE, "must be UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev")
 
 
@@ -180,6 +181,13 @@ def medium_path(value: Raw) -> str:
     if text.startswith("/") or ".." in text.split("/") or not text.isascii():
         raise ValidateError("must be a path on the config medium, relative to its top, without `..`")
     return text
+
+
+def bond_mode(value: Raw) -> BondMode:
+    try:
+        return BondMode(one(value))
+    except ValueError:
+        raise ValidateError(f"must be one of: {', '.join(mode.value for mode in BondMode)}") from None
 
 
 def power_action(value: Raw) -> PowerAction:

@@ -12,7 +12,7 @@ from configobj.validate import Validator
 from guest.distro import FAMILIES
 from guest.errors import CustomizerError
 from guest.network import STACKS
-from guest.network.model import Interface, Resolver
+from guest.network.model import Bond, Bridge, Interface, Resolver, Virtual, Vlan
 from guest.settings import checks
 from guest.settings.contradictions import contradictions
 from guest.settings.model import FirstBoot, GuestOverrides, Identity, Power, PowerAction, Script, Settings
@@ -93,6 +93,7 @@ def _validator() -> Validator:
             "address6": checks.address6,
             "addresses": checks.several(checks.address),
             "addresses_with_prefix": checks.several(checks.address_with_prefix),
+            "bond_mode": checks.bond_mode,
             "device_reference": checks.device_reference,
             "domain": checks.domain,
             "domains": checks.several(checks.domain),
@@ -100,6 +101,8 @@ def _validator() -> Validator:
             "format_version": checks.format_version,
             "hostname": checks.hostname,
             "interface_name": checks.interface_name,
+            "label": checks.label,
+            "labels": checks.several(checks.label),
             "mac": checks.mac,
             "medium_paths": checks.several(checks.medium_path),
             "network_stack": checks.choice(*(stack.name for stack in STACKS)),
@@ -174,6 +177,7 @@ def _to_settings(values: Any, scripts: tuple[Script, ...]) -> Settings:  # noqa:
 def _to_interface(label: str, card: Any) -> Interface:  # noqa: ANN401 (as above)
     return Interface(
         label=label,
+        virtual=_to_virtual(card),
         mac=card["mac"],
         name=card["name"],
         position=card["position"],
@@ -184,4 +188,13 @@ def _to_interface(label: str, card: Any) -> Interface:  # noqa: ANN401 (as above
         slaac=card["slaac"],
         mtu=card["mtu"],
         routes=tuple(card.get("routes", {}).values()),
+        resolver=Resolver(card["dns"] or (), card["search"] or ()),
     )
+
+
+def _to_virtual(card: Any) -> Virtual | None:  # noqa: ANN401 (as above)
+    if card["vlan"] is not None:
+        return Vlan(card["parent"], card["vlan"])
+    if card["bond"] is not None:
+        return Bond(card["bond"], card["ports"])
+    return Bridge(card["ports"]) if card["bridge"] else None
