@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from guest import apply
+from guest.changes.network import network_of
 from guest.decide import decide
 from guest.machine.description import parse_machine
+from guest.network.meaning import verify
 from guest.settings.document import load
 from guest.sysroot import Sysroot
 from guest.tree import summary
@@ -35,6 +37,9 @@ def customize(case: Path, root: Path) -> dict[str, object]:
         machine = parse_machine((case / "machine.json").read_bytes())
         decision = decide(settings, machine, guest)
         apply.apply(guest, settings.request_id, decision.plan.edits)
+        network = network_of(settings, machine, guest, decision.guest.stack)
+        if network is not None and decision.guest.stack is not None:
+            assert verify(guest, decision.guest.stack, network) is None
         return summary(decision)
 
 

@@ -13,15 +13,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from guest.edits import Edit
+    from guest.machine.model import Machine
+    from guest.network.stack import Stack
+    from guest.settings.model import Settings
     from guest.sysroot import View
 
 
-def plan(context: Context, view: View) -> Iterator[Edit | Note]:
-    settings, stack = context.settings, context.guest.stack
+def network_of(settings: Settings, machine: Machine, view: View, stack: Stack | None) -> Network | None:
+    """The document's interfaces with the names they have in this guest; None where no network is asked for."""
     if not settings.interfaces or stack is None:
+        return None
+    return Network(bind(view, stack, settings.interfaces, machine.cards), settings.resolver)
+
+
+def plan(context: Context, view: View) -> Iterator[Edit | Note]:
+    stack, cards = context.guest.stack, context.machine.cards
+    network = network_of(context.settings, context.machine, view, stack)
+    if network is None or stack is None:
         return
-    cards = context.machine.cards
-    network = Network(bind(view, stack, settings.interfaces, cards), settings.resolver)
     yield from plan_names(view, network.interfaces, cards)
     for other in STACKS:
         if other is not stack:

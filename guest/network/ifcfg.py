@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from guest.edits import Edit, SetAside, WriteFile
-from guest.network import ifcfg_read, shellvars
+from guest.network import ifcfg_read, networkd, shellvars
 from guest.network.ifcfg_read import FOLDER, SYSCONFIG_NETWORK
 from guest.network.keyfile import is_enabled as network_manager_is_enabled
 from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Network, Resolver, Vlan
@@ -37,10 +37,13 @@ def evidence(view: View, family: str, version: tuple[int, ...]) -> str | None:
         return None
     identity, major = release(view)
     last = _LAST_WITH_IFCFG.get(identity, _LAST_WITH_IFCFG[""])
-    if family == "redhat" and version and 1 <= (major or version[0]) <= last:
-        return f"release {version[0]} reads ifcfg files"
     starts = sysv_starts(view, "network", ("/etc/rc.d/rc3.d", "/etc/rc3.d"))
-    if starts and not network_manager_is_enabled(view):
+    managed = network_manager_is_enabled(view)
+    if family == "redhat" and version and 1 <= (major or version[0]) <= last:
+        if networkd.is_enabled(view) and not managed and not starts:
+            return None  # an administrator's choice
+        return f"release {major or version[0]} reads ifcfg files"
+    if starts and not managed:
         return "the network service is started by SysV init"
     return None
 

@@ -182,7 +182,10 @@ def _of_version(view: View, bound: BoundInterface, side: IpSide) -> Iterator[lis
         return
     slaac = bound.interface.slaac if side.version == 6 else None
     if side.dhcp:
-        advertisements = [] if _is_beta(view) else _advertisements(bound, side)
+        advertisements = _advertisements(bound, side)
+        if advertisements and _is_beta(view):
+            what = "this version has no word for router advertisements beside DHCPv6"
+            raise inexpressible("ifupdown", bound.interface.label, what, "leave out `slaac`")
         yield [f"iface {bound.name} {inet} dhcp", *advertisements, *extras]
     elif slaac:
         yield [f"iface {bound.name} inet6 auto", *extras]

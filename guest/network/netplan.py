@@ -10,7 +10,7 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from guest.edits import Edit, SetAside, WriteFile
-from guest.network import netplan_yaml
+from guest.network import interfaces_file, netplan_yaml
 from guest.network.model import (
     BOND_MIIMON_MS,
     Bond,
@@ -26,7 +26,7 @@ from guest.network.model import (
 )
 from guest.network.netplan_yaml import DEVICE_TYPES, File, Key
 from guest.network.stack import Stack, inexpressible
-from guest.network.versions import Version, dpkg_version
+from guest.network.versions import Version, dpkg_version, release
 from guest.sysroot import exists
 
 if TYPE_CHECKING:
@@ -47,9 +47,14 @@ _ANYWHERE: dict[IpVersion, str] = {4: "0.0.0.0/0", 6: "::/0"}  # `default` is un
 
 
 def evidence(view: View, _family: str, _version: tuple[int, ...]) -> str | None:
-    if not any(exists(view, program) for program in _PROGRAMS) or not netplan_yaml.paths(view):
+    if not any(exists(view, program) for program in _PROGRAMS):
         return None
-    return "netplan is installed and has files to read"
+    if netplan_yaml.paths(view):
+        return "netplan is installed and has files to read"
+    identity, major = release(view)
+    if identity == "ubuntu" and major >= 17 and not interfaces_file.configured(view):
+        return f"Ubuntu {major} configures its network by netplan"
+    return None
 
 
 def carries_dns(_view: View) -> bool:

@@ -62,13 +62,8 @@ def carries_dns(_view: View) -> bool:
     return True
 
 
-def known_name(view: View, mac: str) -> str | None:
-    """networkd needs no names, but a .link file beside its files may give one."""
-    for name in view.names(FOLDER):
-        if name.endswith(".link"):
-            file = ini.parse(text(view, f"{FOLDER}/{name}") or "")
-            if mac in _words(file.merged("Match"), "MACAddress"):
-                return file.merged("Link").last("Name")
+def known_name(_view: View, _mac: str) -> str | None:
+    """networkd's files need no names; the .link files beside them are udev's (names.py)."""
     return None
 
 

@@ -57,6 +57,12 @@ def _of_card(card: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (as above)
             yield f"gateway{version}", f"needs a static IPv{version} address beside it"
         if card[f"dhcp{version}"] and version in versions:
             yield f"dhcp{version}", f"excludes static IPv{version} addresses on the same card"
+    for route in card.get("routes", {}).values():
+        version = route.destination.version
+        if route.destination.prefixlen == 0 and route.metric is None:
+            yield "routes", f"hold a default route: write it as `gateway{version}`, or give it a metric"
+        if not (version in versions or card[f"dhcp{version}"] or (version == 6 and card["slaac"] is not False)):
+            yield "routes", f"need an IPv{version} address, or `dhcp{version}`, beside those of IPv{version}"
     if 6 in versions and card["mtu"] is not None and card["mtu"] < 1280:
         yield "mtu", "must be at least 1280 beside IPv6 addresses"
 
@@ -84,8 +90,22 @@ def _of_virtual(label: str, card: Any, cards: Any) -> Iterator[tuple[str, str]]:
     for port in card["ports"] or ():
         if port not in cards or port == label:
             yield "ports", "names what is not another section below [network]"
+        elif label in _made_of(port, cards):
+            yield "ports", "names what is made of this section itself"
     if len(set(card["ports"] or ())) != len(card["ports"] or ()):
         yield "ports", "names a section twice"
+
+
+def _made_of(label: str, cards: Any) -> set[str]:  # noqa: ANN401 (as above)
+    """The sections below a section: its ports and parent, theirs, and so on."""
+    found: set[str] = set()
+    waiting = [label]
+    while waiting:
+        card = cards.get(waiting.pop(), {})
+        below = {*(card.get("ports") or ()), *([card["parent"]] if card.get("parent") else [])} - found
+        found |= below
+        waiting += below
+    return found
 
 
 def _of_port(label: str, card: Any, cards: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (as above)
