@@ -76,7 +76,7 @@ def carry_out(sysroot: Sysroot, transaction: Transaction, checks: tuple[Check, .
             _change(sysroot, transaction, disks)
             _verify(sysroot, journal, checks)
             write_journal(sysroot, replace(journal, phase=Phase.COMMITTED))
-        except (OSError, CustomizerError) as error:
+        except Exception as error:  # noqa: BLE001 (a mistake of ours must not leave the guest half-customized either)
             _take_back(sysroot, journal, error)
             raise _restored(error, "writing to the guest failed", "everything was put back as it was") from error
     return transaction.paths
@@ -206,7 +206,7 @@ def _forget_cached(sysroot: Sysroot, record: Record) -> None:
                 os.close(file)
 
 
-def _take_back(sysroot: Sysroot, journal: Journal, error: OSError | CustomizerError) -> None:
+def _take_back(sysroot: Sysroot, journal: Journal, error: Exception) -> None:
     try:
         recover(sysroot, journal)
     except (OSError, CustomizerError) as second:
@@ -217,13 +217,17 @@ def _take_back(sysroot: Sysroot, journal: Journal, error: OSError | CustomizerEr
         ) from error
 
 
-def _restored(error: OSError | CustomizerError, what: str, hint: str) -> RestoredError:
+def _restored(error: Exception, what: str, hint: str) -> RestoredError:
     if isinstance(error, CustomizerError):
         return RestoredError(error.code, error.message, f"{error.hint}; {hint}" if error.hint else hint)
-    return RestoredError("apply.failed", f"{what}: {_say(error)}", hint)
+    code = "apply.failed" if isinstance(error, OSError) else "internal"
+    return RestoredError(code, f"{what}: {_say(error)}", hint)
 
 
-def _say(error: OSError | CustomizerError) -> str:
+def _say(error: Exception) -> str:
     if isinstance(error, CustomizerError):
         return str(error)
+    if not isinstance(error, OSError):
+        # The text of an exception that nobody expected may quote what it stumbled over.
+        return f"a mistake in this program, {type(error).__name__}"
     return f"{error.strerror} ({error.filename})" if isinstance(error.filename, str) else str(error.strerror)

@@ -35,8 +35,10 @@ class Decision:
 def decide(settings: Settings, machine: Machine, view: View) -> Decision:
     """Raises CustomizerError for whatever cannot be done; nothing has been written then."""
     guest, because = inspect(settings, view)
-    plan, notes = plan_changes(Context(settings, guest, machine), view)
-    return Decision(guest, because, plan, tuple(note.message for note in notes))
+    plan, notes, checks = plan_changes(Context(settings, guest, machine), view)
+    return Decision(
+        guest, because, plan, tuple(note.message for note in notes), tuple(check.complain for check in checks)
+    )
 
 
 def inspect(settings: Settings, view: View) -> tuple[Guest, str | None]:

@@ -53,7 +53,7 @@ def customize(case: Path, root: Path) -> dict[str, object]:
         settings = load(medium)
         machine = parse_machine((case / "machine.json").read_bytes())
         decision = decide(settings, machine, guest)
-        apply.apply(guest, settings.request_id, decision.plan.edits)
+        apply.apply(guest, settings.request_id, decision.plan.edits, decision.checks)
         return summary(decision)
 
 

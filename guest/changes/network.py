@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guest.changes.change import Change, Context, Note
+from guest.changes.change import Change, Check, Context, Note
 from guest.network import STACKS
+from guest.network.meaning import verify
 from guest.network.model import Network
 from guest.network.names import bind, plan_names
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from guest.sysroot import View
 
 
-def plan(context: Context, view: View) -> Iterator[Edit | Note]:
+def plan(context: Context, view: View) -> Iterator[Edit | Note | Check]:
     settings, stack = context.settings, context.guest.stack
     if not settings.interfaces or stack is None:
         return
@@ -27,6 +28,7 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
         if other is not stack:
             yield from other.disown(view, network.interfaces)
     yield from stack.render(view, network)
+    yield Check(lambda written: verify(written, stack, network))
     for bound in network.interfaces:
         side = bound.interface.of(4)
         if not side.addresses and not side.dhcp and network.controller_of(bound) is None:

@@ -107,7 +107,7 @@ def _routes(view: View, prefix: str, name: str) -> Iterator[Route]:
     lines = (text(view, f"{FOLDER}/{prefix}-{name}") or "").splitlines()
     version: IpVersion = 4 if prefix == "route" else 6
     found = [_route(line.split(), version) for line in lines if line.strip() and not line.startswith("#")]
-    for route, following in zip(found, [*found[1:], None], strict=True):
+    for route, following in zip(found, [*found[1:], None], strict=False):
         # A route to nothing but the next one's gateway is there for that one's sake.
         helps = following is not None and route.via is None and route.destination.num_addresses == 1
         if not (helps and following is not None and following.via == route.destination.network_address):

@@ -215,6 +215,15 @@ def test_a_check_that_is_not_content_puts_everything_back(root: Path) -> None:
     assert content(root) == before
 
 
+def test_a_mistake_of_ours_puts_everything_back_too(root: Path) -> None:
+    before = content(root)
+    with Sysroot(root) as guest, pytest.raises(apply.RestoredError) as caught:
+        apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits, (lambda _: {}["s3cret"],))
+    assert caught.value.code == "internal"
+    assert "s3cret" not in str(caught.value)
+    assert content(root) == before
+
+
 def test_a_check_sees_the_guest_as_it_has_become(root: Path) -> None:
     def check(view: View) -> str | None:
         return None if view.read("/etc/changed") == b"new" else "old"
