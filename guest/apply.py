@@ -76,7 +76,7 @@ def carry_out(sysroot: Sysroot, transaction: Transaction, checks: tuple[Check, .
             _change(sysroot, transaction, disks)
             _verify(sysroot, journal, checks)
             write_journal(sysroot, replace(journal, phase=Phase.COMMITTED))
-        except Exception as error:  # noqa: BLE001 (a mistake of ours must not leave the guest half-customized either)
+        except Exception as error:
             _take_back(sysroot, journal, error)
             raise _restored(error, "writing to the guest failed", "everything was put back as it was") from error
     return transaction.paths
