@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from configobj.validate import ValidateError
 
 from guest.network.model import Address, AddressWithPrefix, BondMode, Route
-from guest.settings.model import PowerAction
+from guest.settings.model import Action, PowerAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,6 +195,13 @@ def power_action(value: Raw) -> PowerAction:
         return PowerAction(one(value))
     except ValueError:
         raise ValidateError("must be off, reboot or halt") from None
+
+
+def request_action(value: Raw) -> Action:
+    try:
+        return Action(one(value))
+    except ValueError:
+        raise ValidateError("must be customize or undo") from None
 
 
 def choice(*names: str) -> Callable[[Raw], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from guest.settings.model import Action
 from guest.settings.problems import KeyPath, Problem
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
     def problem(code: str, path: KeyPath, message: str) -> Problem:
         return Problem(code, path, places.get(path), message)
 
+    request = values.get("request", {})
+    if request.get("force") and request.get("action") is not Action.UNDO:
+        yield problem("config.contradiction", ("request", "force"), "is for `action = undo` only")
     identity = values.get("identity", {})
     if identity.get("domain") and not identity.get("hostname"):
         yield problem("config.contradiction", ("identity", "domain"), "a domain needs a hostname beside it")

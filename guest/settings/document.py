@@ -15,7 +15,17 @@ from guest.network import STACKS
 from guest.network.model import Bond, Bridge, Interface, Resolver, Virtual, Vlan
 from guest.settings import checks
 from guest.settings.contradictions import contradictions
-from guest.settings.model import FirstBoot, GuestOverrides, Identity, Power, PowerAction, Script, Settings
+from guest.settings.model import (
+    Action,
+    FirstBoot,
+    GuestOverrides,
+    Identity,
+    Power,
+    PowerAction,
+    Request,
+    Script,
+    Settings,
+)
 from guest.settings.problems import (
     DOCUMENT,
     DocumentError,
@@ -107,6 +117,7 @@ def _validator() -> Validator:
             "medium_paths": checks.several(checks.medium_path),
             "network_stack": checks.choice(*(stack.name for stack in STACKS)),
             "power_action": checks.power_action,
+            "request_action": checks.request_action,
             "request_id": checks.request_id,
             "route": checks.route,
             "texts": checks.several(checks.one),
@@ -162,9 +173,10 @@ def _read_scripts(medium: View, checked: Checked) -> tuple[tuple[Script, ...], t
 
 def _to_settings(values: Any, scripts: tuple[Script, ...]) -> Settings:  # noqa: ANN401 (as above)
     dns, first_boot, guest, power = (values.get(name, {}) for name in ("dns", "first_boot", "guest", "power"))
-    identity = values.get("identity", {})
+    identity, request = values.get("identity", {}), values.get("request", {})
     return Settings(
         request_id=values["id"],
+        request=Request(request.get("action") or Action.CUSTOMIZE, bool(request.get("force"))),
         identity=Identity(identity.get("hostname"), identity.get("domain")),
         resolver=Resolver(dns.get("servers") or (), dns.get("search") or ()),
         interfaces=tuple(_to_interface(label, card) for label, card in values.get("network", {}).items()),
