@@ -21,7 +21,7 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
     for label, unlock in values.get("storage", {}).get("unlock", {}).items():
         place: KeyPath = ("storage", "unlock", label)
         if (unlock["passphrase"] is None) == (unlock["key_file"] is None):
-            yield problem("config.contradiction", place, "needs either `passphrase` or `key_file`")
+            yield problem("config.contradiction", (*place, "passphrase"), "needs either `passphrase` or `key_file`")
         uuid = unlock["uuid"].lower()
         if uuid in opened:
             yield problem("config.contradiction", (*place, "uuid"), f"is the same container as [[[{opened[uuid]}]]]")
