@@ -17,6 +17,7 @@ from guest.storage.mountplan import Mount, Skipped, plan_mounts, required_but_mi
 from guest.storage.mountunits import discover_partitions, read_mount_units
 from guest.storage.names import guest_names
 from guest.storage.probe import find_candidates
+from guest.storage.reference import without_snapshots
 from guest.storage.root import choose_root, looks_like_root, parse_wanted, refuse_paths_of_one_disk, worth_probing
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def assemble(
         if looked:
             media.settle()
             guest = media.without_own_media(media.with_floppies(look(context)), medium)
+            guest = replace(guest, devices=without_snapshots(guest.devices))
         looked = True
         return guest.devices
 

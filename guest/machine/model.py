@@ -27,6 +27,7 @@ class BlockDevice:
     serial: str | None = None  # of the disk
     part_type: str | None = None  # a GPT partition's type
     part_flags: int = 0  # a GPT partition's attributes
+    is_snapshot: bool = False  # LVM's: it looks like the volume that it was taken of
     dm_name: str | None = None  # vg-root
     md_name: str | None = None  # host:0, as the array's own metadata has it
     md_uuid: str | None = None  # as mdadm writes it: 4 times 8 digits

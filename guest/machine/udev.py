@@ -53,6 +53,8 @@ def _block_device(device: pyudev.Device) -> BlockDevice:
         serial=get("ID_SERIAL"),
         part_type=get("ID_PART_ENTRY_TYPE"),
         part_flags=_flags(get("ID_PART_ENTRY_FLAGS")),
+        # What LVM tells udev of snapshots, so that /dev/disk/by-uuid leads to the original.
+        is_snapshot=get("DM_UDEV_LOW_PRIORITY_FLAG") == "1",
         dm_name=get("DM_NAME"),
         md_name=get("MD_NAME"),
         md_uuid=get("MD_UUID"),

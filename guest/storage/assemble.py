@@ -39,7 +39,12 @@ _MODPROBE = "/usr/sbin/modprobe"
 _SECONDS = 120
 # Arrays start "auto-read-only": not a byte of a member changes, no resync begins, until somebody writes.
 _START_READ_ONLY = "/sys/module/md_mod/parameters/start_ro"
-_NO_PERMISSION, _BUSY = 2, 5  # cryptsetup's exit statuses; 2: no key slot opens with this key
+_UNLOCK_SECONDS = 600  # a key slot may be made to take long, and an emulated CPU takes longer
+# cryptsetup's exit statuses.
+_REFUSALS = {
+    2: "the document's key does not open it",
+    3: "opening it takes more memory than this machine has: give it what the guest itself has",
+}
 _PASS_LIMIT = 16
 
 
@@ -130,12 +135,10 @@ class Assembled:
         _load("dm_mod")
         argv = [_CRYPTSETUP, "open", "--type", "luks", "--batch-mode", "--key-file", "-", step.device.path, name]
         try:
-            run(argv, timeout=_SECONDS, feed=step.key.secret)
+            run(argv, timeout=_UNLOCK_SECONDS, feed=step.key.secret)
         except CommandError as error:
-            if error.status == _NO_PERMISSION:
-                reason = "the document's key does not open it"
-            else:
-                reason = f"cryptsetup ended with status {error.status}: {error.output.strip()[-200:]}"
+            words = f"cryptsetup ended with status {error.status}: {error.output.strip()[-200:]}"
+            reason = _REFUSALS.get(error.status or 0, words)
             self.shut.append(StaysShut((step.device,), reason))
             return
         self._undo.append([_CRYPTSETUP, "close", name])

@@ -129,6 +129,8 @@ def _decide_device(entry: Entry, devices: tuple[BlockDevice, ...], names: Mappin
         return _skipped(entry, f"several devices are {entry.spec}: {', '.join(device.path for device in found)}")
     device = found[0]
     fs_type = device.fs_type or entry.fs_type
+    if fs_type == "auto":
+        return _skipped(entry, f"{device.path} holds nothing that is known here")
     if fs_type not in DISK_FILE_SYSTEMS:
         return _skipped(entry, f"{device.path} holds {fs_type}, which is not mounted here")
     note = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from guest.storage.position import find_by_position, split_name
 from guest.storage.reference import find_devices
 from guest.sysroot import text
 
@@ -38,10 +39,18 @@ def parse_crypttab(content: str, devices: tuple[BlockDevice, ...]) -> dict[str, 
         fields = line.split()
         if len(fields) < 2 or fields[0].startswith("#") or "/" in fields[0]:
             continue
-        containers = [d for d in find_devices(_unquote(fields[1]), devices) if d.fs_type == "crypto_LUKS" and d.uuid]
+        found = _find(_unquote(fields[1]), devices)
+        containers = [device for device in found if device.fs_type == "crypto_LUKS" and device.uuid]
         if len(containers) == 1:
             names[f"/dev/mapper/{fields[0]}"] = f"/dev/mapper/{opened_name(containers[0].uuid or '')}"
     return names
+
+
+def _find(reference: str, devices: tuple[BlockDevice, ...]) -> tuple[BlockDevice, ...]:
+    if split_name(reference):
+        at_its_place = find_by_position(reference, devices)
+        return (at_its_place,) if at_its_place else ()
+    return find_devices(reference, devices)
 
 
 def parse_mdadm_conf(content: str, devices: tuple[BlockDevice, ...]) -> dict[str, str]:

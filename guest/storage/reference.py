@@ -36,6 +36,12 @@ def find_devices(reference: str, devices: Iterable[BlockDevice]) -> tuple[BlockD
     )
 
 
+def without_snapshots(devices: tuple[BlockDevice, ...]) -> tuple[BlockDevice, ...]:
+    """A snapshot beside its original is no second file system of that UUID, and no second root."""
+    originals = {device.uuid for device in devices if device.uuid and not device.is_snapshot}
+    return tuple(device for device in devices if not (device.is_snapshot and device.uuid in originals))
+
+
 def _by_tag(tag: str, value: str, devices: Iterable[BlockDevice]) -> tuple[BlockDevice, ...]:
     # UUIDs are written in either case (vfat's in capitals); labels are not alike when their case differs.
     def fold(text: str | None) -> str | None:

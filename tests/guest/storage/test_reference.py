@@ -9,7 +9,7 @@ from guest.storage.fstab import parse_fstab
 from guest.storage.mountplan import Mount, Skipped, plan_mounts
 from guest.storage.names import guest_names, parse_crypttab, parse_mdadm_conf
 from guest.storage.position import find_by_position, split_name
-from guest.storage.reference import find_devices
+from guest.storage.reference import find_devices, without_snapshots
 
 ARRAY = "b8b1b8b1:00000000:00000000:000000aa"
 DEVICES = (
@@ -54,6 +54,13 @@ DEVICES = (
 )
 def test_references(reference: str, paths: list[str]) -> None:
     assert [found.path for found in find_devices(reference, DEVICES)] == paths
+
+
+def test_a_snapshot_is_not_taken_for_its_original() -> None:
+    original = device("/dev/dm-0", fs_type="ext4", uuid="u", dm_name="vg-root")
+    copy = device("/dev/dm-3", fs_type="ext4", uuid="u", dm_name="vg-before", is_snapshot=True)
+    alone = device("/dev/dm-4", fs_type="ext4", uuid="v", dm_name="vg-alone", is_snapshot=True)
+    assert without_snapshots((original, copy, alone)) == (original, alone)
 
 
 def test_the_only_array_is_md127_to_whoever_gave_it_no_number() -> None:
@@ -119,12 +126,13 @@ def test_a_translated_name_is_said() -> None:
 
 def test_crypttab() -> None:
     text = (
-        '# comment\nsda1_crypt UUID="aaaa" none luks,discard\nother PARTUUID=p1 /key\n'
+        '# comment\nplaced /dev/sda1 none\nsda1_crypt UUID="aaaa" none luks,discard\nother PARTUUID=p1 /key\n'
         "swap /dev/vdb /dev/urandom swap\nbroken\n../x UUID=aaaa\n"
     )
     assert parse_crypttab(text, DEVICES) == {
         "/dev/mapper/sda1_crypt": "/dev/mapper/luks-aaaa",
         "/dev/mapper/other": "/dev/mapper/luks-aaaa",
+        "/dev/mapper/placed": "/dev/mapper/luks-aaaa",
     }
 
 
