@@ -8,7 +8,7 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from guest import apply, journal
+from guest import apply, disks, journal
 from guest.decide import Decision, decide
 from guest.errors import CustomizerError
 from guest.machine import media
@@ -18,11 +18,10 @@ from guest.protocol import Result
 from guest.report import find_consoles
 from guest.settings.document import load
 from guest.settings.model import Action, Power
-from guest.storage.fstab import parse_fstab
-from guest.storage.mounting import MountedTree, looked_into, mount_error
-from guest.storage.mountplan import Mount, Skipped, plan_mounts
-from guest.storage.root import Candidate, choose_root, looks_like_root, worth_probing
-from guest.sysroot import Sysroot, text
+from guest.storage.assemble import Assembled
+from guest.storage.mounting import MountedTree, looked_into
+from guest.storage.mountplan import Mount
+from guest.sysroot import Sysroot
 from guest.undo import Undo, plan_undo, undo
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     import pyudev
 
-    from guest.machine.model import BlockDevice, Machine
+    from guest.machine.model import BlockDevice
     from guest.report import Report
     from guest.settings.model import Settings
 
@@ -77,14 +76,19 @@ def run(context: pyudev.Context, options: Options, report: Report, progress: Pro
         report.request(settings.request_id)
         if settings.request.action is Action.CUSTOMIZE:
             choose_cards(settings.interfaces, machine.cards)  # a missing card is known before the guest is looked at
-    with report.step("root"):
-        root = _find_root(machine, settings)
-    tree = MountedTree(SIMULATED_ROOT)
+    assembled, tree = Assembled(), MountedTree(SIMULATED_ROOT)
     try:
-        result = _customize(tree, root, machine, report, progress)
+        with report.step("assemble"):
+            machine = disks.assemble(context, machine, progress.medium, settings, assembled)
+        with report.step("root"):
+            found = disks.Found(disks.find_root(machine, settings, assembled, PROBE), machine, assembled)
+        result = _customize(tree, found, report, progress)
     finally:
         with report.step("unmount"):
-            tree.unmount()
+            try:
+                tree.unmount()
+            finally:
+                assembled.take_apart()
     return result
 
 
@@ -100,31 +104,16 @@ def _read_document(medium: BlockDevice) -> Settings:
         ) from error
 
 
-def _find_root(machine: Machine, settings: Settings) -> BlockDevice:
-    candidates = []
-    for device in worth_probing(machine.devices, settings.guest.root):
-        try:
-            with looked_into(device, PROBE) as folder, Sysroot(folder) as files:
-                if looks_like_root(files):
-                    candidates.append(Candidate(device, _describe_release(files)))
-        except OSError:
-            continue  # damaged or unknown: no candidate; said again where fstab needs it
-    return choose_root(tuple(candidates), machine.devices)
-
-
-def _describe_release(files: Sysroot) -> str:
-    lines = (text(files, "/etc/os-release") or text(files, "/etc/redhat-release") or "").splitlines()
-    pretty = next((line.partition("=")[2].strip("\"'") for line in lines if line.startswith("PRETTY_NAME=")), None)
-    return pretty or (lines[0] if lines else "unknown distribution")
-
-
-def _customize(tree: MountedTree, root: BlockDevice, machine: Machine, report: Report, progress: Progress) -> Result:
+def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: Progress) -> Result:
     assert progress.settings is not None  # noqa: S101 (set two lines before the call)
     settings = progress.settings
     with report.step("mount"):
-        tree.mount_root(Mount(root, "/", root.fs_type or "", "", may_fail=False))
+        root = found.root
+        tree.mount_root(Mount(root.device, "/", root.device.fs_type or "", root.data, may_fail=False))
         with Sysroot(tree.folder) as files:
-            unmounted = _mount_all(tree, files, machine, progress)
+            mounts = disks.mount_guest(tree, files, found)
+        progress.skipped += tuple(mounts.skipped)
+        progress.warnings += mounts.warnings
     with Sysroot(tree.folder) as files:
         _recover(tree, files, report, progress)
         if settings.request.action is Action.UNDO:
@@ -132,9 +121,9 @@ def _customize(tree: MountedTree, root: BlockDevice, machine: Machine, report: R
         if journal.is_done(files, settings.request_id):
             return _already_done(settings, report)
         with report.step("plan"):
-            decision = progress.decision = decide(settings, machine, files)
+            decision = progress.decision = decide(settings, found.machine, files)
             progress.warnings += decision.warnings
-            _refuse_unmounted(decision, files, unmounted)
+            _refuse_unmounted(decision, files, mounts.unmounted)
             transaction = prepare(files, settings.request_id, decision.plan.edits)
         for warning in progress.warnings:
             report.warning(warning)
@@ -151,27 +140,6 @@ def _kept(files: Sysroot, result: Result, report: Report) -> Result:
     except (OSError, CustomizerError):
         return with_warning(result, "the result and the log could not be kept in the guest")
     return result
-
-
-def _mount_all(tree: MountedTree, files: Sysroot, machine: Machine, progress: Progress) -> dict[str, str]:
-    """Mounts fstab's file systems; returns those that are not mounted, with the reason."""
-    lines = parse_fstab(files.read("/etc/fstab") or b"")
-    unmounted: dict[str, str] = {}
-    for item in plan_mounts(lines, machine.devices):
-        if isinstance(item, Skipped):
-            if item.mount_point:
-                unmounted.setdefault(item.mount_point, item.reason)
-            progress.skipped += (f"fstab line {item.line}, {item.mount_point or item.spec}: {item.reason}",)
-        else:
-            try:
-                tree.mount(files, item)
-            except OSError as error:
-                why = mount_error(item, error).message
-                unmounted[item.mount_point] = why
-                progress.skipped += (f"{item.mount_point}: {why}",)
-                if not item.may_fail:
-                    progress.warnings.append(f"{why}; the guest may not boot without it")
-    return unmounted
 
 
 def _recover(tree: MountedTree, files: Sysroot, report: Report, progress: Progress) -> None:
@@ -193,11 +161,7 @@ def _refuse_unmounted(decision: Decision, files: Sysroot, unmounted: dict[str, s
     for path in (*(edit.path for edit in decision.plan.edits), files.resolve(journal.STATE)):
         for mount_point, reason in unmounted.items():
             if path == mount_point or path.startswith(mount_point + "/"):
-                raise CustomizerError(
-                    "storage.needed-mount",
-                    f"{path} is to be changed, but {mount_point} is not mounted: {reason}",
-                    "attach the disk that holds it, or correct the guest's /etc/fstab",
-                )
+                raise disks.needed_mount(f"{path} is to be changed", mount_point, reason)
 
 
 def _write(

@@ -161,6 +161,20 @@ class Sysroot:
         finally:
             os.close(handle)
 
+    def read_start(self, path: str, size: int) -> bytes | None:
+        """The first bytes of a regular file of any size; None where there is none."""
+        try:
+            handle = _open_in_root(self._root_fd, _absolute(path), os.O_PATH)
+        except OSError:
+            return None
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return None
+            with open(f"/proc/self/fd/{handle}", "rb") as file:
+                return file.read(size)
+        finally:
+            os.close(handle)
+
     def state(self, path: str) -> FileState | None:
         if _absolute(path) == "/":
             return _state(os.fstat(self._root_fd))

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from guest.machine.model import BlockDevice, Machine
 
 LABEL = "GUESTCONF"
+ISO_LABEL = "GUESTCUSTOMIZER"
 # Of our own media: the boot ISO, the config medium.
-OWN_LABELS = frozenset({"GUESTCUSTOMIZER", LABEL})
+OWN_LABELS = frozenset({ISO_LABEL, LABEL})
 _UDEVADM = "/usr/bin/udevadm"
 _BLKID = "/usr/sbin/blkid"
 _SETTLE_SECONDS = 60
@@ -74,6 +75,14 @@ def the_medium(machine: Machine, wanted: str | None) -> BlockDevice:
             "detach all but the one that is meant",
         )
     return media[0]
+
+
+def without_own_media(machine: Machine, medium: BlockDevice) -> Machine:
+    """The guest's own devices: /dev/vda of a guest's fstab never means our ISO, wherever that is attached."""
+    disks = {device.disk for device in machine.devices if (device.label or "").upper() == ISO_LABEL}
+    if medium.path == medium.disk:
+        disks.add(medium.path)
+    return replace(machine, devices=tuple(d for d in machine.devices if d.disk not in disks and d.path != medium.path))
 
 
 def with_floppies(machine: Machine) -> Machine:

@@ -32,6 +32,15 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
     if identity.get("domain") and not identity.get("hostname"):
         yield problem("config.contradiction", ("identity", "domain"), "a domain needs a hostname beside it")
     cards = values.get("network", {})
+    opened: dict[str, str] = {}
+    for label, unlock in values.get("storage", {}).get("unlock", {}).items():
+        place: KeyPath = ("storage", "unlock", label)
+        if (unlock["passphrase"] is None) == (unlock["key_file"] is None):
+            yield problem("config.contradiction", (*place, "passphrase"), "needs either `passphrase` or `key_file`")
+        uuid = unlock["uuid"].lower()
+        if uuid in opened:
+            yield problem("config.contradiction", (*place, "uuid"), f"is the same container as [[[{opened[uuid]}]]]")
+        opened[uuid] = label
     chosen: dict[tuple[str, object], str] = {}
     for label, card in cards.items():
         path = ("network", label)

@@ -25,6 +25,7 @@ from guest.settings.model import (
     Request,
     Script,
     Settings,
+    Unlock,
 )
 from guest.settings.problems import (
     DOCUMENT,
@@ -54,9 +55,10 @@ def load(medium: View, name: str = DOCUMENT) -> Settings:
         )
     raw = parse(content)
     scripts, problems = _read_scripts(medium, raw)
-    if problems:
-        raise DocumentError(problems)
-    return _to_settings(raw.values, scripts)
+    unlocks, more_problems = _read_unlocks(medium, raw)
+    if problems or more_problems:
+        raise DocumentError((*problems, *more_problems))
+    return _to_settings(raw.values, scripts, unlocks)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def _schema() -> ConfigObj:
 def _validator() -> Validator:
     return Validator(
         {
+            "container_uuid": checks.container_uuid,
             "address4": checks.address4,
             "address6": checks.address6,
             "addresses": checks.several(checks.address),
@@ -114,12 +117,14 @@ def _validator() -> Validator:
             "label": checks.label,
             "labels": checks.several(checks.label),
             "mac": checks.mac,
+            "medium_path": checks.medium_path,
             "medium_paths": checks.several(checks.medium_path),
             "network_stack": checks.choice(*(stack.name for stack in STACKS)),
             "power_action": checks.power_action,
             "request_action": checks.request_action,
             "request_id": checks.request_id,
             "route": checks.route,
+            "secret": checks.secret,
             "texts": checks.several(checks.one),
             "whole_number": checks.whole_number,
             "yes_no": checks.yes_no,
@@ -171,7 +176,22 @@ def _read_scripts(medium: View, checked: Checked) -> tuple[tuple[Script, ...], t
     return tuple(scripts), tuple(problems)
 
 
-def _to_settings(values: Any, scripts: tuple[Script, ...]) -> Settings:  # noqa: ANN401 (as above)
+def _read_unlocks(medium: View, checked: Checked) -> tuple[tuple[Unlock, ...], tuple[Problem, ...]]:
+    unlocks: list[Unlock] = []
+    problems: list[Problem] = []
+    for label, unlock in checked.values.get("storage", {}).get("unlock", {}).items():
+        name = unlock["key_file"]
+        content = medium.read(name) if name else unlock["passphrase"]
+        if content is None:
+            path = ("storage", "unlock", label, "key_file")
+            message = f"there is no file {name} on the config medium"
+            problems.append(Problem("config.missing-file", path, checked.lines.get(path), message))
+        else:
+            unlocks.append(Unlock(unlock["uuid"].lower(), content, name))
+    return tuple(unlocks), tuple(problems)
+
+
+def _to_settings(values: Any, scripts: tuple[Script, ...], unlocks: tuple[Unlock, ...]) -> Settings:  # noqa: ANN401 (as above)
     dns, first_boot, guest, power = (values.get(name, {}) for name in ("dns", "first_boot", "guest", "power"))
     identity, request = values.get("identity", {}), values.get("request", {})
     return Settings(
@@ -183,6 +203,7 @@ def _to_settings(values: Any, scripts: tuple[Script, ...]) -> Settings:  # noqa:
         first_boot=FirstBoot(first_boot.get("commands") or (), scripts, bool(first_boot.get("wait_for_network"))),
         guest=GuestOverrides(guest.get("root"), guest.get("family"), guest.get("network_stack")),
         power=Power(power.get("on_success") or PowerAction.OFF, power.get("on_failure") or PowerAction.OFF),
+        unlocks=unlocks,
     )
 
 

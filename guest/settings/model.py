@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,15 @@ class GuestOverrides:
 
 
 @dataclass(frozen=True)
+class Unlock:
+    """What opens an encrypted container: the passphrase's bytes, or a key file's."""
+
+    uuid: str
+    secret: bytes = field(repr=False)
+    key_file: str | None = None  # its name on the config medium
+
+
+@dataclass(frozen=True)
 class Power:
     on_success: PowerAction = PowerAction.OFF
     on_failure: PowerAction = PowerAction.OFF
@@ -85,3 +94,4 @@ class Settings:
     first_boot: FirstBoot
     guest: GuestOverrides
     power: Power
+    unlocks: tuple[Unlock, ...] = ()

@@ -29,7 +29,7 @@ from guest.settings.document import SIZE_LIMIT, load, parse
 from guest.settings.model import FirstBoot, GuestOverrides, Identity, Power, Request, Settings
 from guest.storage.mounting import MountedTree, looked_into
 from guest.storage.mountplan import Mount
-from guest.storage.root import worth_probing
+from guest.storage.root import parse_wanted, worth_probing
 from guest.sysroot import Sysroot
 from host import __main__ as host
 from host import media, vm
@@ -121,7 +121,7 @@ def test_a_busy_file_system(tmp_path: Path, image: Path) -> None:
 
 
 def test_a_root_that_is_not_here() -> None:
-    assert code_of(lambda: worth_probing((), "UUID=none")) == "storage.root-not-found"
+    assert code_of(lambda: worth_probing((), parse_wanted("UUID=none"))) == "storage.root-not-found"
 
 
 @needs_root
