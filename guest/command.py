@@ -20,12 +20,10 @@ class CommandError(CustomizerError):
         self.output = output
 
 
-def run(argv: list[str], *, timeout: float, ok: frozenset[int] = frozenset({0})) -> str:
-    """Its standard output. Raises CommandError. Programs are named by absolute path."""
+def run(argv: list[str], *, timeout: float, ok: frozenset[int] = frozenset({0}), feed: bytes = b"") -> str:
+    """Its standard output. Raises CommandError. Programs are named by absolute path; secrets go in by `feed`, stdin."""
     try:
-        done = subprocess.run(
-            argv, capture_output=True, check=False, timeout=timeout, stdin=subprocess.DEVNULL, env=_environment()
-        )
+        done = subprocess.run(argv, capture_output=True, check=False, timeout=timeout, input=feed, env=_environment())
     except subprocess.TimeoutExpired as error:
         raise CommandError(argv, None, str(error.stderr or "")) from error
     except OSError as error:

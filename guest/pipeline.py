@@ -8,25 +8,29 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from guest import apply, journal, staging
+from guest import apply, disks, journal
 from guest.decide import Decision, decide
 from guest.errors import CustomizerError
 from guest.machine import media
 from guest.network.names import choose_cards
+from guest.prepare import Transaction, prepare
 from guest.protocol import Result
 from guest.report import find_consoles
 from guest.settings.document import load
-from guest.settings.model import Power
-from guest.storage.fstab import parse_fstab
-from guest.storage.mounting import MountedTree, looked_into, mount_error
-from guest.storage.mountplan import Mount, Skipped, plan_mounts
-from guest.storage.root import Candidate, choose_root, looks_like_root, worth_probing
-from guest.sysroot import Sysroot, text
+from guest.settings.model import Action, Power
+from guest.storage.assemble import Assembled
+from guest.storage.mounting import MountedTree, looked_into
+from guest.storage.mountplan import Mount
+from guest.sysroot import Sysroot
+from guest.undo import Undo, plan_undo, undo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyudev
 
     from guest.machine.model import BlockDevice, Machine
+    from guest.network.model import Interface
     from guest.report import Report
     from guest.settings.model import Settings
 
@@ -34,6 +38,9 @@ SIMULATED_ROOT = "/tmp/simulated_root"  # noqa: S108 (the initrd's own /tmp; the
 RUN = "/run/guest-customizer"
 MEDIUM = f"{RUN}/medium"
 PROBE = f"{RUN}/probe"
+# How long a card or a root that is not here may still take to appear, once udev is idle.
+LATE_SECONDS = 4.0
+_NO_ROOT = ("storage.no-root", "storage.root-not-found")
 # Made before the first write, for init: it must not say "untouched" for us when we are gone.
 WRITING = f"{RUN}/writing"
 
@@ -71,15 +78,21 @@ def run(context: pyudev.Context, options: Options, report: Report, progress: Pro
     with report.step("config"):
         settings = progress.settings = _read_document(progress.medium)
         report.request(settings.request_id)
-        choose_cards(settings.interfaces, machine.cards)  # a missing card is known before the guest is looked at
-    with report.step("root"):
-        root = _find_root(machine, settings)
-    tree = MountedTree(SIMULATED_ROOT)
+        if settings.request.action is Action.CUSTOMIZE:
+            machine = _with_cards(context, machine, settings.interfaces)
+    assembled, tree = Assembled(), MountedTree(SIMULATED_ROOT)
     try:
-        result = _customize(tree, root, machine, report, progress)
+        with report.step("assemble"):
+            guest = disks.assemble(context, machine, progress.medium, settings, assembled)
+        with report.step("root"):
+            found = _find_root(context, guest, settings, assembled, medium=progress.medium)
+        result = _customize(tree, found, report, progress)
     finally:
         with report.step("unmount"):
-            tree.unmount()
+            try:
+                tree.unmount()
+            finally:
+                assembled.take_apart()
     return result
 
 
@@ -95,116 +108,151 @@ def _read_document(medium: BlockDevice) -> Settings:
         ) from error
 
 
-def _find_root(machine: Machine, settings: Settings) -> BlockDevice:
-    candidates = []
-    for device in worth_probing(machine.devices, settings.guest.root):
-        try:
-            with looked_into(device, PROBE) as folder, Sysroot(folder) as files:
-                if looks_like_root(files):
-                    candidates.append(Candidate(device, _describe_release(files)))
-        except OSError:
-            continue  # damaged or unknown: no candidate; said again where fstab needs it
-    return choose_root(tuple(candidates), machine.devices)
+def _with_cards(context: pyudev.Context, machine: Machine, interfaces: tuple[Interface, ...]) -> Machine:
+    """Raises CustomizerError where a card is not here: that is known before the guest is looked at."""
+    try:
+        choose_cards(interfaces, machine.cards)
+    except CustomizerError:
+        cards = len(machine.cards)
+        machine = media.wait_for(context, lambda now: len(now.cards) > cards, LATE_SECONDS)
+        choose_cards(interfaces, machine.cards)
+    return machine
 
 
-def _describe_release(files: Sysroot) -> str:
-    lines = (text(files, "/etc/os-release") or text(files, "/etc/redhat-release") or "").splitlines()
-    pretty = next((line.partition("=")[2].strip("\"'") for line in lines if line.startswith("PRETTY_NAME=")), None)
-    return pretty or (lines[0] if lines else "unknown distribution")
+def _find_root(
+    context: pyudev.Context, guest: Machine, settings: Settings, assembled: Assembled, *, medium: BlockDevice
+) -> disks.Found:
+    """Where no root is here yet, what appears within a few seconds is looked into as well."""
+    try:
+        return disks.Found(disks.find_root(guest, settings, assembled, PROBE), guest, assembled)
+    except CustomizerError as error:
+        if error.code not in _NO_ROOT:
+            raise
+        seen = len(guest.devices)
+        machine = media.wait_for(
+            context, lambda now: len(media.without_own_media(now, medium).devices) > seen, LATE_SECONDS
+        )
+        guest = disks.assemble(context, machine, medium, settings, assembled)
+        if len(guest.devices) <= seen:
+            raise
+        return disks.Found(disks.find_root(guest, settings, assembled, PROBE), guest, assembled)
 
 
-def _customize(tree: MountedTree, root: BlockDevice, machine: Machine, report: Report, progress: Progress) -> Result:
+def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: Progress) -> Result:
     assert progress.settings is not None  # noqa: S101 (set two lines before the call)
     settings = progress.settings
     with report.step("mount"):
-        tree.mount_root(Mount(root, "/", root.fs_type or "", "", may_fail=False))
+        root = found.root
+        tree.mount_root(Mount(root.device, "/", root.device.fs_type or "", root.data, may_fail=False))
         with Sysroot(tree.folder) as files:
-            unmounted = _mount_all(tree, files, machine, progress)
+            mounts = disks.mount_guest(tree, files, found)
+        progress.skipped += tuple(mounts.skipped)
+        progress.warnings += mounts.warnings
     with Sysroot(tree.folder) as files:
         _recover(tree, files, report, progress)
+        if settings.request.action is Action.UNDO:
+            return _take_back(tree, files, settings, report, progress)
         if journal.is_done(files, settings.request_id):
             return _already_done(settings, report)
         with report.step("plan"):
-            decision = progress.decision = decide(settings, machine, files)
+            decision = progress.decision = decide(settings, found.machine, files)
             progress.warnings += decision.warnings
-            _refuse_unmounted(decision, unmounted)
-            apply.check_room(files, decision.plan.edits)
+            _refuse_unmounted(decision, files, mounts.unmounted)
+            transaction = prepare(files, settings.request_id, decision.plan.edits)
         for warning in progress.warnings:
             report.warning(warning)
         with report.step("write"):
-            changed = _write(tree, files, settings, decision, progress)
-        result = _success(settings, decision, progress, changed, report.seconds)
+            changed = _write(tree, files, transaction, decision, progress)
+        return _kept(files, _success(settings, decision, progress, changed, report.seconds), report)
+
+
+def _kept(files: Sysroot, result: Result, report: Report) -> Result:
+    """The result and the log in the guest. What was carried out stays so where they cannot be written any more."""
+    try:
         apply.write_state_file(files, "result.json", _as_file(result))
         apply.write_state_file(files, "customization.log", "\n".join([*report.log, ""]).encode("utf-8", "replace"))
-        staging.sync(files, (journal.STATE,))
+    except (OSError, CustomizerError):
+        return with_warning(result, "the result and the log could not be kept in the guest")
     return result
-
-
-def _mount_all(tree: MountedTree, files: Sysroot, machine: Machine, progress: Progress) -> dict[str, str]:
-    """Mounts fstab's file systems; returns those that are not mounted, with the reason."""
-    lines = parse_fstab(files.read("/etc/fstab") or b"")
-    unmounted: dict[str, str] = {}
-    for item in plan_mounts(lines, machine.devices):
-        if isinstance(item, Skipped):
-            if item.mount_point:
-                unmounted.setdefault(item.mount_point, item.reason)
-            progress.skipped += (f"fstab line {item.line}, {item.mount_point or item.spec}: {item.reason}",)
-        else:
-            try:
-                tree.mount(files, item)
-            except OSError as error:
-                why = mount_error(item, error).message
-                unmounted[item.mount_point] = why
-                progress.skipped += (f"{item.mount_point}: {why}",)
-                if not item.may_fail:
-                    progress.warnings.append(f"{why}; the guest may not boot without it")
-    return unmounted
 
 
 def _recover(tree: MountedTree, files: Sysroot, report: Report, progress: Progress) -> None:
     """A run that was cut off left its journal: everything goes back to what it was before anything else is done."""
     for interrupted in journal.unfinished(files):
         with report.step("recover"):
-            paths = [record.path for record in interrupted.records]
-            tree.make_writable({tree.mount_point_of(path) for path in (*paths, journal.STATE)})
+            _make_writable(tree, files, [record.path for record in interrupted.records])
             _mark_writing()
-            apply.roll_back(files, interrupted)
+            progress.disk = "changed"  # by that run, until all is taken back
+            apply.recover(files, interrupted)
             progress.disk = "restored"
             progress.warnings.append(
                 f"request {interrupted.id} had been interrupted; its changes were taken back first"
             )
 
 
-def _refuse_unmounted(decision: Decision, unmounted: dict[str, str]) -> None:
+def _refuse_unmounted(decision: Decision, files: Sysroot, unmounted: dict[str, str]) -> None:
     """An edit below something that is not mounted would be hidden when the guest mounts it (LESSONS L25)."""
-    for path in (*(edit.path for edit in decision.plan.edits), journal.STATE):
+    for path in (*(edit.path for edit in decision.plan.edits), files.resolve(journal.STATE)):
         for mount_point, reason in unmounted.items():
             if path == mount_point or path.startswith(mount_point + "/"):
-                raise CustomizerError(
-                    "storage.needed-mount",
-                    f"{path} is to be changed, but {mount_point} is not mounted: {reason}",
-                    "attach the disk that holds it, or correct the guest's /etc/fstab",
-                )
+                raise disks.needed_mount(f"{path} is to be changed", mount_point, reason)
 
 
 def _write(
-    tree: MountedTree, files: Sysroot, settings: Settings, decision: Decision, progress: Progress
+    tree: MountedTree, files: Sysroot, transaction: Transaction, decision: Decision, progress: Progress
 ) -> tuple[str, ...]:
-    edits = decision.plan.edits
-    tree.make_writable(
-        {tree.mount_point_of(posixpath.dirname(edit.path)) for edit in edits} | {tree.mount_point_of(journal.STATE)}
-    )
+    _make_writable(tree, files, transaction.paths)
     _mark_writing()
+    progress.disk = "changed"  # said of everything but what is known to be put back
     try:
-        changed = apply.apply(files, settings.request_id, edits)
+        return apply.carry_out(files, transaction, decision.checks)
     except apply.RestoredError:
         progress.disk = "restored"
         raise
-    except apply.HalfDoneError:
-        progress.disk = "changed"
-        raise
-    progress.disk = "changed"
-    return changed
+
+
+def _make_writable(tree: MountedTree, files: Sysroot, paths: Iterable[str]) -> None:
+    """The file systems of these paths, which have no links in them, and of our own folder, which may."""
+    folders = {posixpath.dirname(path) for path in paths} | {files.resolve(journal.STATE)}
+    tree.make_writable({tree.mount_point_of(folder) for folder in folders})
+
+
+def _take_back(tree: MountedTree, files: Sysroot, settings: Settings, report: Report, progress: Progress) -> Result:
+    """[request] action = undo."""
+    with report.step("plan"):
+        plan = plan_undo(files, settings.request_id, force=settings.request.force)
+    if plan is None:
+        return _undone(settings, progress, None, report.seconds)
+    with report.step("write"):
+        _make_writable(tree, files, [record.path for record in plan.journal.records])
+        _mark_writing()
+        before, progress.disk = progress.disk, "changed"
+        try:
+            undo(files, plan)
+        except apply.RestoredError:
+            progress.disk = before
+            raise
+        progress.disk = "restored"
+    return _kept(files, _undone(settings, progress, plan, report.seconds), report)
+
+
+def _undone(settings: Settings, progress: Progress, plan: Undo | None, seconds: float) -> Result:
+    count = len(plan.paths) if plan else 0
+    return Result(
+        status="ok",
+        code="undone" if plan else "guest.already-undone",
+        message=f"request {settings.request_id} is taken back: {count} paths changed"
+        if plan
+        else f"request {settings.request_id} is not in force in this guest; nothing was changed",
+        hint="",
+        disk=progress.disk,
+        id=settings.request_id,
+        changed=plan.paths if plan else (),
+        skipped=progress.skipped,
+        warnings=tuple(progress.warnings),
+        seconds=seconds,
+        power=settings.power.on_success.value,
+    )
 
 
 def _mark_writing() -> None:

@@ -39,6 +39,7 @@ def pack(document: Path, output: Path, form: str) -> Settings:
     settings = check(document)
     files = {DOCUMENT: document.read_bytes()}
     files |= {script.name: script.content for script in settings.first_boot.scripts}
+    files |= {unlock.key_file: unlock.secret for unlock in settings.unlocks if unlock.key_file}
     # 0600: the document may hold password hashes.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.resolve().parent)
     os.close(descriptor)

@@ -24,11 +24,20 @@ DEFAULT_TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
+class Direct:
+    """What the ISO holds, started without firmware and boot loader: as hypervisors can, and tests like to."""
+
+    kernel: Path
+    initrd: Path
+    command_line: str
+
+
+@dataclass(frozen=True)
 class Vm:
     """A virtual machine: what a person would choose in a hypervisor's dialogue."""
 
     disks: tuple[Path, ...]
-    iso: Path
+    iso: Path | Direct
     config: Path | None
     config_as: str = "cd"  # cd, floppy or disk
     firmware: str = "bios"  # bios, uefi or secure-boot
@@ -107,17 +116,22 @@ def _firmware(vm: Vm, variables: Path | None) -> list[str]:
     return [*argv, "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
 
 
+def _start_medium(vm: Vm, bus: str) -> list[str]:
+    if isinstance(vm.iso, Direct):
+        return ["-kernel", str(vm.iso.kernel), "-initrd", str(vm.iso.initrd), "-append", vm.iso.command_line]
+    argv = ["-drive", f"file={_escape(vm.iso)},format=raw,readonly=on,if=none,id=iso"]
+    if vm.iso_as == "stick":
+        return [*argv, "-device", "qemu-xhci,id=xhci", "-device", "usb-storage,bus=xhci.0,drive=iso,bootindex=0"]
+    return [*argv, "-device", f"ide-cd,drive=iso,bus={bus}.0,bootindex=0"]
+
+
 def _media(vm: Vm) -> list[str]:
     bus = "ide"  # q35's own controller is AHCI by that name
     argv = []
     if vm.firmware == "bios" and vm.cd_bus == "ahci":
         bus = "ahci"
         argv = ["-device", "ich9-ahci,id=ahci,addr=0x1d"]
-    argv += ["-drive", f"file={_escape(vm.iso)},format=raw,readonly=on,if=none,id=iso"]
-    if vm.iso_as == "stick":
-        argv += ["-device", "qemu-xhci,id=xhci", "-device", "usb-storage,bus=xhci.0,drive=iso,bootindex=0"]
-    else:
-        argv += ["-device", f"ide-cd,drive=iso,bus={bus}.0,bootindex=0"]
+    argv += _start_medium(vm, bus)
     if vm.config is None:
         return argv
     config = f"file={_escape(vm.config)},format=raw,if=none,id=config"
@@ -148,7 +162,8 @@ def run(vm: Vm, *, timeout: float, say: Callable[[str], None]) -> Outcome:
 
 
 def _check_files(vm: Vm) -> None:
-    for path in (*vm.disks, vm.iso, *([vm.config] if vm.config else [])):
+    start = (vm.iso.kernel, vm.iso.initrd) if isinstance(vm.iso, Direct) else (vm.iso,)
+    for path in (*vm.disks, *start, *([vm.config] if vm.config else [])):
         if not path.is_file() and not path.is_block_device():
             raise CustomizerError("usage.missing-file", f"{path} does not exist", "build the ISO with `make iso`")
     if shutil.which(QEMU) is None:

@@ -12,13 +12,16 @@ from guest.errors import CustomizerError
 from guest.machine.udev import look
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyudev
 
     from guest.machine.model import BlockDevice, Machine
 
 LABEL = "GUESTCONF"
+ISO_LABEL = "GUESTCUSTOMIZER"
 # Of our own media: the boot ISO, the config medium.
-OWN_LABELS = frozenset({"GUESTCUSTOMIZER", LABEL})
+OWN_LABELS = frozenset({ISO_LABEL, LABEL})
 _UDEVADM = "/usr/bin/udevadm"
 _BLKID = "/usr/sbin/blkid"
 _SETTLE_SECONDS = 60
@@ -33,11 +36,19 @@ def settle() -> None:
 
 def wait_for_machine(context: pyudev.Context, wanted: str | None, seconds: float) -> Machine:
     """The machine once its config medium and a disk have appeared and udev is idle, or as it is after so many seconds."""
+    return wait_for(context, lambda machine: bool(find_media(machine, wanted)) and _has_guest_disk(machine), seconds)
+
+
+def wait_for(context: pyudev.Context, enough: Callable[[Machine], bool], seconds: float) -> Machine:
+    """The machine once it is enough and udev is idle, or as it is after so many seconds.
+
+    An idle udev does not mean that all is there: some controllers announce what they have in their own time (EHCI, vmbus).
+    """
     deadline = time.monotonic() + seconds
     while True:
         settle()
         machine = with_floppies(look(context))
-        if (find_media(machine, wanted) and _has_guest_disk(machine)) or time.monotonic() >= deadline:
+        if enough(machine) or time.monotonic() >= deadline:
             return machine
         time.sleep(_LOOK_AGAIN_SECONDS)
 
@@ -74,6 +85,14 @@ def the_medium(machine: Machine, wanted: str | None) -> BlockDevice:
             "detach all but the one that is meant",
         )
     return media[0]
+
+
+def without_own_media(machine: Machine, medium: BlockDevice) -> Machine:
+    """The guest's own devices: /dev/vda of a guest's fstab never means our ISO, wherever that is attached."""
+    disks = {device.disk for device in machine.devices if (device.label or "").upper() == ISO_LABEL}
+    if medium.path == medium.disk:
+        disks.add(medium.path)
+    return replace(machine, devices=tuple(d for d in machine.devices if d.disk not in disks and d.path != medium.path))
 
 
 def with_floppies(machine: Machine) -> Machine:

@@ -21,7 +21,16 @@ class BlockDevice:
     label: str | None = None
     part_uuid: str | None = None
     part_label: str | None = None
-    links: tuple[str, ...] = ()  # /dev/disk/by-…
+    links: tuple[str, ...] = ()  # /dev/disk/by-…, /dev/mapper/…, /dev/VG/LV
+    member: str | None = None  # of a file system, array or group on several devices: which part of it this is
+    version: str | None = None  # of the file system's or array's format: 0.90.0
+    serial: str | None = None  # of the disk
+    part_type: str | None = None  # a GPT partition's type
+    part_flags: int = 0  # a GPT partition's attributes
+    is_snapshot: bool = False  # LVM's: it looks like the volume that it was taken of
+    dm_name: str | None = None  # vg-root
+    md_name: str | None = None  # host:0, as the array's own metadata has it
+    md_uuid: str | None = None  # as mdadm writes it: 4 times 8 digits
 
     def describe(self) -> str:
         """For messages: the device and what tells it from others."""

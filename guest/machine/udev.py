@@ -48,12 +48,29 @@ def _block_device(device: pyudev.Device) -> BlockDevice:
         part_uuid=get("ID_PART_ENTRY_UUID"),
         part_label=_unescape(get("ID_PART_ENTRY_NAME")),
         links=tuple(sorted(device.device_links)),
+        member=get("ID_FS_UUID_SUB"),
+        version=get("ID_FS_VERSION"),
+        serial=get("ID_SERIAL"),
+        part_type=get("ID_PART_ENTRY_TYPE"),
+        part_flags=_flags(get("ID_PART_ENTRY_FLAGS")),
+        # What LVM tells udev of snapshots, so that /dev/disk/by-uuid leads to the original.
+        is_snapshot=get("DM_UDEV_LOW_PRIORITY_FLAG") == "1",
+        dm_name=get("DM_NAME"),
+        md_name=get("MD_NAME"),
+        md_uuid=get("MD_UUID"),
     )
 
 
 def _size(device: pyudev.Device) -> int:
     text = _attribute(device, "size")
     return int(text) * _SECTOR_BYTES if text.isdigit() else 0
+
+
+def _flags(text: str | None) -> int:
+    try:
+        return int(text or "0", 16)
+    except ValueError:
+        return 0  # an MBR's are spelt otherwise
 
 
 def _attribute(device: pyudev.Device, name: str) -> str:

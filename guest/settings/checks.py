@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from configobj.validate import ValidateError
 
 from guest.network.model import Address, AddressWithPrefix, BondMode, Route
-from guest.settings.model import PowerAction
+from guest.settings.model import Action, PowerAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 # 15 bytes is the kernel's limit; the rest is what every stack's files can hold without quoting.
 _INTERFACE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,14}")
 _DEVICE = re.compile(r"(?:(?:UUID|LABEL|PARTUUID|PARTLABEL)=.+|/dev/.+)")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -71,6 +72,15 @@ interface_name = _matching(
 )
 label = _matching(re.compile(r".+"), "must be the name of a section below [network]")
 device_reference = _matching(_DEVICE, "must be UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev")
+container_uuid = _matching(_UUID, "must be the UUID of a LUKS container, as `cryptsetup luksUUID` prints it")
+
+
+def secret(value: Raw) -> bytes:
+    """Marks a key of the schema whose value must never be shown."""
+    text = one(value)
+    if not text:
+        raise ValidateError("must not be empty")
+    return text.encode()
 
 
 def format_version(value: Raw) -> int:
@@ -195,6 +205,13 @@ def power_action(value: Raw) -> PowerAction:
         return PowerAction(one(value))
     except ValueError:
         raise ValidateError("must be off, reboot or halt") from None
+
+
+def request_action(value: Raw) -> Action:
+    try:
+        return Action(one(value))
+    except ValueError:
+        raise ValidateError("must be customize or undo") from None
 
 
 def choice(*names: str) -> Callable[[Raw], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from guest.settings.model import Action
 from guest.settings.problems import KeyPath, Problem
 
 if TYPE_CHECKING:
@@ -24,10 +25,22 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
     def problem(code: str, path: KeyPath, message: str) -> Problem:
         return Problem(code, path, places.get(path), message)
 
+    request = values.get("request", {})
+    if request.get("force") and request.get("action") is not Action.UNDO:
+        yield problem("config.contradiction", ("request", "force"), "is for `action = undo` only")
     identity = values.get("identity", {})
     if identity.get("domain") and not identity.get("hostname"):
         yield problem("config.contradiction", ("identity", "domain"), "a domain needs a hostname beside it")
     cards = values.get("network", {})
+    opened: dict[str, str] = {}
+    for label, unlock in values.get("storage", {}).get("unlock", {}).items():
+        place: KeyPath = ("storage", "unlock", label)
+        if (unlock["passphrase"] is None) == (unlock["key_file"] is None):
+            yield problem("config.contradiction", (*place, "passphrase"), "needs either `passphrase` or `key_file`")
+        uuid = unlock["uuid"].lower()
+        if uuid in opened:
+            yield problem("config.contradiction", (*place, "uuid"), f"is the same container as [[[{opened[uuid]}]]]")
+        opened[uuid] = label
     chosen: dict[tuple[str, object], str] = {}
     for label, card in cards.items():
         path = ("network", label)

@@ -15,7 +15,18 @@ from guest.network import STACKS
 from guest.network.model import Bond, Bridge, Interface, Resolver, Virtual, Vlan
 from guest.settings import checks
 from guest.settings.contradictions import contradictions
-from guest.settings.model import FirstBoot, GuestOverrides, Identity, Power, PowerAction, Script, Settings
+from guest.settings.model import (
+    Action,
+    FirstBoot,
+    GuestOverrides,
+    Identity,
+    Power,
+    PowerAction,
+    Request,
+    Script,
+    Settings,
+    Unlock,
+)
 from guest.settings.problems import (
     DOCUMENT,
     DocumentError,
@@ -44,9 +55,10 @@ def load(medium: View, name: str = DOCUMENT) -> Settings:
         )
     raw = parse(content)
     scripts, problems = _read_scripts(medium, raw)
-    if problems:
-        raise DocumentError(problems)
-    return _to_settings(raw.values, scripts)
+    unlocks, more_problems = _read_unlocks(medium, raw)
+    if problems or more_problems:
+        raise DocumentError((*problems, *more_problems))
+    return _to_settings(raw.values, scripts, unlocks)
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,7 @@ def _schema() -> ConfigObj:
 def _validator() -> Validator:
     return Validator(
         {
+            "container_uuid": checks.container_uuid,
             "address4": checks.address4,
             "address6": checks.address6,
             "addresses": checks.several(checks.address),
@@ -104,11 +117,14 @@ def _validator() -> Validator:
             "label": checks.label,
             "labels": checks.several(checks.label),
             "mac": checks.mac,
+            "medium_path": checks.medium_path,
             "medium_paths": checks.several(checks.medium_path),
             "network_stack": checks.choice(*(stack.name for stack in STACKS)),
             "power_action": checks.power_action,
+            "request_action": checks.request_action,
             "request_id": checks.request_id,
             "route": checks.route,
+            "secret": checks.secret,
             "texts": checks.several(checks.one),
             "whole_number": checks.whole_number,
             "yes_no": checks.yes_no,
@@ -160,17 +176,34 @@ def _read_scripts(medium: View, checked: Checked) -> tuple[tuple[Script, ...], t
     return tuple(scripts), tuple(problems)
 
 
-def _to_settings(values: Any, scripts: tuple[Script, ...]) -> Settings:  # noqa: ANN401 (as above)
+def _read_unlocks(medium: View, checked: Checked) -> tuple[tuple[Unlock, ...], tuple[Problem, ...]]:
+    unlocks: list[Unlock] = []
+    problems: list[Problem] = []
+    for label, unlock in checked.values.get("storage", {}).get("unlock", {}).items():
+        name = unlock["key_file"]
+        content = medium.read(name) if name else unlock["passphrase"]
+        if content is None:
+            path = ("storage", "unlock", label, "key_file")
+            message = f"there is no file {name} on the config medium"
+            problems.append(Problem("config.missing-file", path, checked.lines.get(path), message))
+        else:
+            unlocks.append(Unlock(unlock["uuid"].lower(), content, name))
+    return tuple(unlocks), tuple(problems)
+
+
+def _to_settings(values: Any, scripts: tuple[Script, ...], unlocks: tuple[Unlock, ...]) -> Settings:  # noqa: ANN401 (as above)
     dns, first_boot, guest, power = (values.get(name, {}) for name in ("dns", "first_boot", "guest", "power"))
-    identity = values.get("identity", {})
+    identity, request = values.get("identity", {}), values.get("request", {})
     return Settings(
         request_id=values["id"],
+        request=Request(request.get("action") or Action.CUSTOMIZE, bool(request.get("force"))),
         identity=Identity(identity.get("hostname"), identity.get("domain")),
         resolver=Resolver(dns.get("servers") or (), dns.get("search") or ()),
         interfaces=tuple(_to_interface(label, card) for label, card in values.get("network", {}).items()),
         first_boot=FirstBoot(first_boot.get("commands") or (), scripts, bool(first_boot.get("wait_for_network"))),
         guest=GuestOverrides(guest.get("root"), guest.get("family"), guest.get("network_stack")),
         power=Power(power.get("on_success") or PowerAction.OFF, power.get("on_failure") or PowerAction.OFF),
+        unlocks=unlocks,
     )
 
 

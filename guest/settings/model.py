@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,21 @@ class PowerAction(Enum):
     OFF = "off"
     REBOOT = "reboot"
     HALT = "halt"
+
+
+class Action(Enum):
+    """What a request is for."""
+
+    CUSTOMIZE = "customize"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True)
+class Request:
+    """`force` makes an undo overwrite files that were changed since."""
+
+    action: Action = Action.CUSTOMIZE
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,15 @@ class GuestOverrides:
 
 
 @dataclass(frozen=True)
+class Unlock:
+    """What opens an encrypted container: the passphrase's bytes, or a key file's."""
+
+    uuid: str
+    secret: bytes = field(repr=False)
+    key_file: str | None = None  # its name on the config medium
+
+
+@dataclass(frozen=True)
 class Power:
     on_success: PowerAction = PowerAction.OFF
     on_failure: PowerAction = PowerAction.OFF
@@ -63,9 +87,11 @@ class Power:
 @dataclass(frozen=True)
 class Settings:
     request_id: str
+    request: Request
     identity: Identity
     resolver: Resolver
     interfaces: tuple[Interface, ...]
     first_boot: FirstBoot
     guest: GuestOverrides
     power: Power
+    unlocks: tuple[Unlock, ...] = ()

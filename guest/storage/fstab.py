@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. `mount_point` is normalised; "none" and "swap" stay as they are. `line` counts from 1."""
+    """One mount. `mount_point` is normalised; "none" and "swap" stay as they are."""
 
-    line: int
+    origin: str  # "fstab line 3", counted from 1
     spec: str
     mount_point: str
     fs_type: str
@@ -22,11 +22,12 @@ class Entry:
 class BadLine:
     """A line that nothing can be made of; kept for the report."""
 
-    line: int
+    origin: str
     reason: str
 
 
 LINE_LIMIT = 100_000
+_PATH_LIMIT = 4096  # PATH_MAX
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
@@ -41,18 +42,21 @@ def _parse_line(number: int, line: bytes) -> Entry | BadLine | None:
     fields = line.split()
     if not fields or fields[0].startswith(b"#"):
         return None
+    origin = f"fstab line {number}"
     if len(fields) < 3:
-        return BadLine(number, f"has {len(fields)} of the at least 3 fields")
+        return BadLine(origin, f"has {len(fields)} of the at least 3 fields")
     spec, mount_point, fs_type = (_unescape(field) for field in fields[:3])
     options = _unescape(fields[3]) if len(fields) > 3 and not fields[3].startswith(b"#") else "defaults"
     if "\0" in spec + mount_point:
-        return BadLine(number, "holds a zero byte")
+        return BadLine(origin, "holds a zero byte")
+    if max(len(spec), len(mount_point)) > _PATH_LIMIT:
+        return BadLine(origin, f"has a field longer than {_PATH_LIMIT} characters")
     if mount_point.startswith("/"):
         # normpath keeps two leading slashes, as POSIX allows.
         mount_point = "/" + posixpath.normpath(mount_point).lstrip("/")
     elif mount_point not in ("none", "swap"):
-        return BadLine(number, "has a mount point that is not an absolute path")
-    return Entry(number, _unquote_tag(spec), mount_point, fs_type, tuple(o for o in options.split(",") if o))
+        return BadLine(origin, "has a mount point that is not an absolute path")
+    return Entry(origin, _unquote_tag(spec), mount_point, fs_type, tuple(o for o in options.split(",") if o))
 
 
 def _unescape(field: bytes) -> str:

@@ -53,6 +53,7 @@ def boot_guest(
     snapshot: bool = False,
     memory_mib: int = 512,
     console: Path | None = None,
+    more_disks: tuple[Path, ...] = (),
 ) -> GuestTells:
     """Boot, wait for the guest to power itself off, parse its report.
 
@@ -62,6 +63,8 @@ def boot_guest(
         log = console or Path(folder) / "console.log"
         log.unlink(missing_ok=True)
         command = qemu_command(image, macs, log, snapshot=snapshot, memory_mib=memory_mib)
+        for disk in more_disks:
+            command += ["-drive", f"file={disk},format={image_format(disk)},if=virtio,cache=unsafe"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired as error:

@@ -119,9 +119,9 @@ def make_disk(suite: str, folder: Path, progress: Callable[[str], None]) -> Path
     return image
 
 
-def bootstrap(suite: str, tree: Path, progress: Callable[[str], None]) -> None:
+def bootstrap(suite: str, tree: Path, progress: Callable[[str], None], packages: tuple[str, ...] = PACKAGES) -> None:
     settings = shlex.quote(str(OVERLAY / "etc" / "initramfs-tools"))
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}"]
     command += ["--aptopt=Apt::Install-Recommends false"]
     # Before the kernel comes, so that its initramfs is made once.
     command += [f"--essential-hook=copy-in {settings} /etc", suite, str(tree)]
@@ -168,8 +168,8 @@ def write_boot_menu(tree: Path) -> None:
     )
 
 
-def make_bootable(image: Path) -> None:
-    number = next(n for n, partition in enumerate(LAYOUT.partitions) if partition.bootable)
+def make_bootable(image: Path, layout: Layout = LAYOUT) -> None:
+    number = next(n for n, partition in enumerate(layout.partitions) if partition.bootable)
     extent = disk.read_partition_table(image)[number]
     done = disk.run_mounted(image, extent, "rw", ["sh", "-ec", INSTALL_BOOT_LOADER])
     if done.returncode:

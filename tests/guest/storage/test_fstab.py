@@ -28,7 +28,7 @@ from guest.storage.reference import find_devices
     ],
 )
 def test_lines(line: bytes, spec: str, mount_point: str, fs_type: str, options: tuple[str, ...]) -> None:
-    assert parse_fstab(line) == (Entry(1, spec, mount_point, fs_type, options),)
+    assert parse_fstab(line) == (Entry("fstab line 1", spec, mount_point, fs_type, options),)
 
 
 @pytest.mark.parametrize("line", [b"", b"   ", b"# /dev/sda1 / ext4", b"\t#x"])
@@ -40,7 +40,7 @@ def test_comments_and_empty_lines(line: bytes) -> None:
 def test_bad_lines_are_kept_with_a_reason(line: bytes) -> None:
     (bad,) = parse_fstab(b"\n" + line)
     assert isinstance(bad, BadLine)
-    assert bad.line == 2
+    assert bad.origin == "fstab line 2"
 
 
 @given(st.binary())
@@ -104,7 +104,7 @@ def test_the_first_of_two_lines_for_one_mount_point_counts() -> None:
     first, second = plan(b"UUID=bbbb /var ext4", b"UUID=eeee /var ext4")
     assert isinstance(first, Mount)
     assert isinstance(second, Skipped)
-    assert second.reason == "line 1 mounts there already"
+    assert second.reason == "fstab line 1 mounts there already"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_first_of_two_lines_for_one_mount_point_counts() -> None:
         (b"tmpfs /tmp tmpfs", "not on a disk"),
         (b"server:/x /x nfs", "network file system"),
         (b"UUID=bbbb /x ext4 _netdev", "network file system"),
-        (b"/a /b none bind", "bind mount"),
+        (b"a /b none bind", "a bind mount of something that is no path"),
         (b"UUID=bbbb /x ext4 noauto", "noauto"),
         (b"UUID=0000 /x ext4", "no device here is UUID=0000"),
         (b"UUID=0000 /x ext4 nofail", "no device here is UUID=0000 (nofail)"),
