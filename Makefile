@@ -53,27 +53,32 @@ iso: setup $(BUILD)/guest-customizer.iso ## build/guest-customizer.iso, build/vm
 $(BUILD)/guest-customizer.iso: $(BUILD)/vmlinuz $(BUILD)/initrd.img host/iso.py
 	@.venv/bin/guest-customizer iso --kernel $(BUILD)/vmlinuz --initrd $(BUILD)/initrd.img --output $@
 
+# What was asked for on the command line: other values than last time rebuild what they are for.
+$(BUILD)/wanted: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(KERNEL) $(MODULES) $(LEVEL)' | cmp -s - $@ || echo '$(KERNEL) $(MODULES) $(LEVEL)' >$@
+FORCE:
+
 ifeq ($(KERNEL),)
 $(BUILD)/kernel/.complete: initrd-build/kernel.py | .venv/.complete
 	@$(PYTHON) initrd-build/kernel.py --output $(BUILD)/kernel
 	@touch $@
-$(BUILD)/vmlinuz: $(BUILD)/kernel/.complete
+$(BUILD)/vmlinuz: $(BUILD)/kernel/.complete $(BUILD)/wanted
 	@cp -L $(BUILD)/kernel/vmlinuz $@
 KERNEL_READY := $(BUILD)/kernel/.complete
 MODULES_FROM := $(BUILD)/kernel/modules
 else
-$(BUILD)/vmlinuz: $(KERNEL)
-	@mkdir -p $(BUILD)
+$(BUILD)/vmlinuz: $(KERNEL) $(BUILD)/wanted
 	@cp -L $(KERNEL) $@
 KERNEL_READY := $(KERNEL)
 MODULES_FROM := $(MODULES)
 endif
 
-$(BUILD)/customizer/.complete: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/find_library.py | .venv/.complete
+$(BUILD)/customizer/.complete: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/find_library.py setup/requirements.txt | .venv/.complete
 	@$(PYTHON) initrd-build/freeze.py --output $(BUILD)/customizer
 	@touch $@
 
-$(BUILD)/initrd.img: $(BUILD)/customizer/.complete $(KERNEL_READY) $(INITRD_SOURCES)
+$(BUILD)/initrd.img: $(BUILD)/customizer/.complete $(KERNEL_READY) $(BUILD)/wanted $(INITRD_SOURCES)
 	@$(PYTHON) initrd-build/build.py --modules $(MODULES_FROM) --customizer $(BUILD)/customizer --compress-level $(LEVEL) --output $@
 
 bench: iso ## measure our ISO against virt-customize and against the floor
@@ -89,4 +94,4 @@ requirements: ## compile setup/requirements.txt anew, with hashes
 clean: ## remove what was built (not .venv)
 	@rm -rf $(BUILD)
 
-.PHONY: help setup demo test check format-check lint types shell unit format qemu-test iso bench docs requirements clean
+.PHONY: help setup demo test check format-check lint types shell unit format qemu-test iso bench docs requirements clean FORCE

@@ -1,4 +1,6 @@
-"""Writes docs/configuration.md from the comments of guest/settings/schema.conf. `make docs` runs it, a test compares."""
+"""Writes docs/configuration.md from the comments of guest/settings/schema.conf, and docs/result-codes.md from
+guest/codes.py. `make docs` runs it, a test compares.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from configobj import ConfigObj
 
+from guest.codes import HOST_CODES, RESULT_CODES, Code
 from guest.settings.document import schema_text
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ _KINDS = {
     "address6": "an IPv6 address",
     "addresses": "IP addresses",
     "addresses_with_prefix": "IP addresses with prefix length",
+    "bond_mode": "a mode",
     "container_uuid": "a UUID",
     "device_reference": "`UUID=…`, `LABEL=…`, `PARTUUID=…`, `PARTLABEL=…` or `/dev/…`",
     "domain": "a domain name",
@@ -38,11 +42,14 @@ _KINDS = {
     "format_version": "1",
     "hostname": "one label",
     "interface_name": "a device name",
+    "label": "a section's name",
+    "labels": "sections' names",
     "mac": "a hardware address",
     "medium_path": "a path on the config medium",
     "medium_paths": "paths on the config medium",
     "network_stack": "a stack",
     "power_action": "`off`, `reboot` or `halt`",
+    "request_action": "`customize` or `undo`",
     "request_id": "a name",
     "route": "a route",
     "secret": "a secret",
@@ -50,6 +57,34 @@ _KINDS = {
     "whole_number": "a whole number",
     "yes_no": "`yes` or `no`",
 }
+
+_CODES_HEAD = """\
+# Result codes
+
+Generated from `guest/codes.py` by `make docs`. Codes are stable: none is ever given a second meaning.
+[result-protocol.md](result-protocol.md) says where they appear.
+
+## Of a result
+
+| code | status | cause | remedy |
+|---|---|---|---|
+"""
+_HOST_HEAD = """
+## Of the host program and of `python -m guest`
+
+On standard error, with exit status 1.
+
+| code | cause | remedy |
+|---|---|---|
+"""
+
+
+def codes() -> str:
+    def row(code: Code, *more: str) -> str:
+        return "| " + " | ".join([f"`{code.name}`", *more, code.cause, code.remedy]) + " |\n"
+
+    results = [row(code, "ok" if code.is_ok else "failed") for code in RESULT_CODES]
+    return _CODES_HEAD + "".join(results) + _HOST_HEAD + "".join(row(code) for code in HOST_CODES)
 
 
 def reference() -> str:
@@ -99,3 +134,4 @@ def _comment(section: ConfigObj, key: str) -> str:
 
 if __name__ == "__main__":
     (HERE / "configuration.md").write_text(reference())
+    (HERE / "result-codes.md").write_text(codes())

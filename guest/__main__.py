@@ -31,7 +31,8 @@ def run_in_initrd() -> int:
     from guest import report as reporting  # noqa: PLC0415 (the same)
 
     words = dict(word.partition("=")[::2] for word in _kernel_command_line().split())
-    report = reporting.Report(reporting.open_consoles(), reporting.open_screen())
+    report = reporting.Report("/dev/tty0")
+    report.add_consoles(reporting.find_consoles())
     report.start_heartbeat()
     report.hello(__version__, os.uname().release)
     progress = pipeline.Progress()

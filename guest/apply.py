@@ -1,131 +1,106 @@
 """The one module that changes guest files: backups and a journal first, then all edits or none, then read back.
 
-Each phase ends in syncfs of every file system it wrote to, instead of an fsync per file: the journal is on disk before
-the first visible change, and every new content before the first rename.
+Each phase ends in syncfs of every file system concerned instead of an fsync per file: backups are on disk before the
+journal that needs them, the journal before the first visible change, every new content before the first rename, every
+rename before the commit. The journal itself is one file, replaced as a whole: it decides for all file systems.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import json
 import os
-import posixpath
-import stat
-from contextlib import suppress
-from dataclasses import asdict
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from guest.edits import Edit, MakeLink, SetAside, WriteFile
+from guest.edits import Edit, MakeFolder, SetAside, WriteFile
 from guest.errors import CustomizerError
-from guest.journal import REQUESTS, STATE, Journal, Record
-from guest.labels import read_policy
+from guest.journal import REQUESTS, STATE, Journal, Phase, Record, encode_journal
+from guest.prepare import Transaction, prepare
+from guest.rollback import NothingDoneError, roll_back
 from guest.staging import (
-    TEMPORARY,
-    existing_folder,
-    extended_attributes,
+    FileSystems,
+    discard_orphans,
+    file_systems,
+    lift_guards,
     make_folder,
     make_state_folder,
-    sync,
+    put_guards,
+    remove,
+    stage,
+    switch,
+    write_backup,
     write_own,
-    write_temporary,
 )
+from guest.standing import Kind, look_at, mount_point_of, write_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from guest.sysroot import Sysroot
+    from guest.sysroot import Sysroot, View
 
-_RESERVE_BYTES = 1024 * 1024  # left free on each file system we write to
+    # Reads the guest as it now is: None where it says what was meant, else a sentence without configured values.
+    Check = Callable[[View], str | None]
 
 
 class RestoredError(CustomizerError):
-    """The edits failed and everything was put back as it was."""
+    """The edits failed and everything is as it was before."""
 
 
 class HalfDoneError(CustomizerError):
-    """The edits failed and putting things back failed too."""
+    """The edits failed and putting things back failed too; the next run tries again."""
 
 
-def check_room(sysroot: Sysroot, edits: Iterable[Edit]) -> None:
-    """Raises CustomizerError where a file system has no room for the edits and their backups."""
-    needed: dict[int, int] = {}
-    where: dict[int, tuple[str, os.statvfs_result]] = {}
-    for edit in (*edits, WriteFile(f"{REQUESTS}/journal", b"", "")):
-        folder = existing_folder(sysroot, posixpath.dirname(edit.path))
-        with sysroot.parent(posixpath.join(folder, "x")) as (fd, _):
-            device = os.fstat(fd).st_dev
-            where.setdefault(device, (folder, os.statvfs(fd)))
-        old = sysroot.state(edit.path)
-        new_bytes = len(edit.content) if isinstance(edit, WriteFile) else 0
-        needed[device] = needed.get(device, 0) + new_bytes + (old.size if old else 0) + 8192
-    for device, (folder, room) in where.items():
-        # A file system without fixed inodes (btrfs) says 0 of 0.
-        if room.f_bavail * room.f_frsize < needed[device] + _RESERVE_BYTES or (room.f_files and room.f_favail < 64):
-            raise CustomizerError(
-                "apply.no-space",
-                f"the file system of {folder} in the guest has too little room left",
-                "free some space in the guest; a few MiB and 64 inodes are enough",
-            )
+def apply(
+    sysroot: Sysroot, request_id: str, edits: tuple[Edit, ...], checks: tuple[Check, ...] = ()
+) -> tuple[str, ...]:
+    """prepare() and carry_out() in one."""
+    return carry_out(sysroot, prepare(sysroot, request_id, edits), checks)
 
 
-def apply(sysroot: Sysroot, request_id: str, edits: tuple[Edit, ...]) -> tuple[str, ...]:
-    """Carries out the edits, all or none; returns the paths changed. New files get the guest's own SELinux labels.
-
-    Raises RestoredError (everything is as before) or HalfDoneError.
-    """
-    folders = _missing_folders(sysroot, edits)
-    records = tuple(_record(sysroot, edit, number) for number, edit in enumerate(edits))
-    journal = Journal(request_id, "applying", records, folders)
-    try:
-        _write_backups(sysroot, journal)
-        _write_journal(sysroot, journal)
-        sync(sysroot, (STATE,))
-    except OSError as error:
-        # The journal may be there already: the next run must not take back what was never done.
-        with suppress(OSError):
-            _write_journal(sysroot, Journal(request_id, "restored", records, folders))
-        raise RestoredError("apply.failed", f"no backup could be made: {error}", "no file was changed yet") from error
-    try:
-        for folder in folders:
-            make_folder(sysroot, folder)
-        for edit in edits:
-            _stage(sysroot, edit)
-        _label_new(sysroot, edits, folders)
-        sync(sysroot, [edit.path for edit in edits])
-        for edit in edits:
-            _switch(sysroot, edit)
-        sync(sysroot, [edit.path for edit in edits])
-        _verify(sysroot, edits)
-        _write_journal(sysroot, Journal(request_id, "committed", records, folders))
-        sync(sysroot, (STATE,))
-    except (OSError, CustomizerError) as error:
-        code = error.code if isinstance(error, CustomizerError) else "apply.failed"
+def carry_out(sysroot: Sysroot, transaction: Transaction, checks: tuple[Check, ...] = ()) -> tuple[str, ...]:
+    """Carries out the edits, all or none; returns the paths changed. Raises RestoredError or HalfDoneError."""
+    journal = transaction.journal
+    with ExitStack() as stack:
         try:
-            roll_back(sysroot, journal)
-        except (OSError, CustomizerError) as second:
-            raise HalfDoneError(
-                "apply.half-done",
-                f"writing failed ({error}) and so did putting things back ({second})",
-                f"the old files are in {journal.folder}/backup in the guest",
-            ) from error
-        raise RestoredError(
-            code, f"writing to the guest failed: {error}", "everything was put back as it was"
-        ) from error
-    return tuple(edit.path for edit in edits)
+            _make_own_folders(sysroot, transaction)
+            disks = stack.enter_context(file_systems(sysroot, transaction.paths))
+            _write_backups(sysroot, journal)
+            disks.sync()
+            write_journal(sysroot, journal)
+        except (OSError, CustomizerError) as error:
+            # The journal may be there already: the next run must not take back what was never done.
+            with suppress(OSError, CustomizerError):
+                write_journal(sysroot, replace(journal, phase=Phase.RESTORED))
+            raise _restored(error, "no backup could be made", "no file was changed yet") from error
+        try:
+            _change(sysroot, transaction, disks)
+            _verify(sysroot, journal, checks)
+            write_journal(sysroot, replace(journal, phase=Phase.COMMITTED))
+        except Exception as error:
+            _take_back(sysroot, journal, error)
+            raise _restored(error, "writing to the guest failed", "everything was put back as it was") from error
+    return transaction.paths
 
 
-def roll_back(sysroot: Sysroot, journal: Journal) -> None:
-    """Puts every file of a journal back as it was before. May be repeated."""
-    for record in reversed(journal.records):
-        with suppress(FileNotFoundError):
-            _restore(sysroot, journal, record)
-    for folder in reversed(journal.folders):
-        with suppress(OSError), sysroot.parent(folder) as (fd, name):
-            os.rmdir(name, dir_fd=fd)  # only if empty: what the guest put there stays
-    sync(sysroot, [record.path for record in journal.records])
-    _write_journal(sysroot, Journal(journal.id, "restored", journal.records, journal.folders))
-    sync(sysroot, (STATE,))
+def write_journal(sysroot: Sysroot, journal: Journal) -> None:
+    """On disk when this returns."""
+    make_state_folder(sysroot, journal.folder)
+    write_own(sysroot, f"{journal.folder}/journal.json", encode_journal(journal))
+
+
+def recover(sysroot: Sysroot, journal: Journal) -> None:
+    """Takes back what an interrupted run did, or goes on taking back what it had begun to. Raises as roll_back does."""
+    elsewhere = [record for record in journal.records if not _is_on_its_file_system(sysroot, record)]
+    if elsewhere:
+        raise NothingDoneError(
+            "storage.needed-mount",
+            f"request {journal.id} was interrupted; {elsewhere[0].path} lay on the file system of "
+            f"{elsewhere[0].mount_point}, which is not mounted now",
+            "attach the disk that holds it; nothing is taken back before all of it can be",
+        )
+    roll_back(sysroot, journal)
+    ended = Phase.UNDONE if journal.phase is Phase.UNDOING else Phase.RESTORED
+    write_journal(sysroot, replace(journal, phase=ended))
 
 
 def write_state_file(sysroot: Sysroot, name: str, content: bytes) -> None:
@@ -134,144 +109,125 @@ def write_state_file(sysroot: Sysroot, name: str, content: bytes) -> None:
     write_own(sysroot, f"{STATE}/{name}", content)
 
 
-def _missing_folders(sysroot: Sysroot, edits: Iterable[Edit]) -> tuple[str, ...]:
-    missing: dict[str, None] = {}
-    for edit in edits:
-        folder, above = posixpath.dirname(edit.path), []
-        while sysroot.state(folder) is None:
-            above.append(folder)
-            folder = posixpath.dirname(folder)
-        missing.update(dict.fromkeys(reversed(above)))
-    # Our own folder is made with the journal, and stays.
-    return tuple(folder for folder in missing if folder != STATE)
+def _is_on_its_file_system(sysroot: Sysroot, record: Record) -> bool:
+    return mount_point_of(sysroot, record.path) == record.mount_point
 
 
-def _record(sysroot: Sysroot, edit: Edit, number: int) -> Record:
-    match edit:
-        case WriteFile(content=content):
-            after = hashlib.sha256(content).hexdigest()
-        case MakeLink(target=target):
-            after = f"link:{target}"
-        case SetAside():
-            after = "gone"
-    old = sysroot.state(edit.path)
-    if old is None:
-        return Record(edit.path, "none", after)
-    if old.is_link:
-        return Record(edit.path, "link", after, uid=old.uid, gid=old.gid, target=sysroot.link_target(edit.path) or "")
-    if not old.is_regular:
-        raise CustomizerError(
-            "apply.not-a-file", f"{edit.path} in the guest is neither a file nor a link", "remove it in the template"
-        )
-    return Record(edit.path, "file", after, old.permissions, old.uid, old.gid, backup=f"{number:04}")
+def _make_own_folders(sysroot: Sysroot, transaction: Transaction) -> None:
+    make_state_folder(sysroot, REQUESTS)
+    discard_orphans(sysroot, transaction.journal.id)
+    make_state_folder(sysroot, transaction.journal.backups)
+    _label_folders(sysroot, transaction, (STATE, REQUESTS))
 
 
 def _write_backups(sysroot: Sysroot, journal: Journal) -> None:
-    make_state_folder(sysroot, REQUESTS)
-    make_state_folder(sysroot, f"{journal.folder}/backup")
     for record in journal.records:
-        if not record.backup:
-            continue
-        content = sysroot.read(record.path) or b""
-        with sysroot.parent(record.path) as (fd, name):
-            attributes = extended_attributes(fd, name)
-        write_own(sysroot, f"{journal.folder}/backup/{record.backup}", content, attributes)
+        if record.backup:
+            write_backup(sysroot, f"{journal.backups}/{record.backup}", sysroot.read(record.path) or b"")
 
 
-def _write_journal(sysroot: Sysroot, journal: Journal) -> None:
-    content = json.dumps(asdict(journal), indent=1).encode()
-    make_state_folder(sysroot, journal.folder)
-    write_own(sysroot, f"{journal.folder}/journal.json", content)
+def _change(sysroot: Sysroot, transaction: Transaction, disks: FileSystems) -> None:
+    journal = transaction.journal
+    for folder, _ in journal.guarded:
+        lift_guards(sysroot, folder)
+    _make_folders(sysroot, transaction)
+    for edit, record in zip(transaction.edits, journal.records, strict=True):
+        if not isinstance(edit, SetAside | MakeFolder):
+            with sysroot.parent(edit.path) as (fd, name):
+                stage(fd, name, record.after, edit.content if isinstance(edit, WriteFile) else b"")
+    disks.sync()
+    for record in journal.records:
+        _switch(sysroot, record)
+    for record in journal.records:
+        if record.after.guards:
+            put_guards(sysroot, record.path, record.after.guards)
+    for folder, guards in journal.guarded:
+        put_guards(sysroot, folder, guards)
+    disks.sync()
 
 
-def _stage(sysroot: Sysroot, edit: Edit) -> None:
-    with sysroot.parent(edit.path) as (fd, name):
-        match edit:
-            case WriteFile(content=content, mode=mode):
-                old = sysroot.state(edit.path)
-                if old is not None and old.is_regular:
-                    kept = old.permissions if mode is None else mode
-                    write_temporary(
-                        fd, name, content, kept, (old.uid, old.gid), attributes=extended_attributes(fd, name)
-                    )
-                else:
-                    write_temporary(fd, name, content, 0o644 if mode is None else mode)
-            case MakeLink(target=target):
-                with suppress(FileNotFoundError):
-                    os.unlink(TEMPORARY.format(name), dir_fd=fd)
-                os.symlink(target, TEMPORARY.format(name), dir_fd=fd)
-            case SetAside():
-                pass
-
-
-def _label_new(sysroot: Sysroot, edits: Iterable[Edit], folders: Iterable[str]) -> None:
-    """Staged files whose place was empty, and folders that are new. What was there keeps its label with its attributes."""
-    policy = read_policy(sysroot)
-    if policy is None or os.geteuid() != 0:
-        return
-    for folder in (STATE, REQUESTS, *folders):
-        _set_label(sysroot, folder, posixpath.basename(folder), policy.label(folder, stat.S_IFDIR))
-    for edit in edits:
-        old = sysroot.state(edit.path)
-        if isinstance(edit, SetAside) or (old is not None and old.is_regular and isinstance(edit, WriteFile)):
-            continue
-        kind = stat.S_IFLNK if isinstance(edit, MakeLink) else stat.S_IFREG
-        name = TEMPORARY.format(posixpath.basename(edit.path))
-        _set_label(sysroot, edit.path, name, policy.label(edit.path, kind))
-
-
-def _set_label(sysroot: Sysroot, path: str, name: str, label: str | None) -> None:
-    if label is None:
-        return
-    with sysroot.parent(path) as (fd, _):
-        try:
-            # setfiles writes the zero byte too. The kernel of the ISO runs without SELinux: a plain attribute.
-            os.setxattr(f"/proc/self/fd/{fd}/{name}", "security.selinux", label.encode() + b"\0", follow_symlinks=False)
-        except OSError as error:
-            if error.errno != errno.ENOTSUP:  # a file system without attributes has no labels either
-                raise
-
-
-def _switch(sysroot: Sysroot, edit: Edit) -> None:
-    with sysroot.parent(edit.path) as (fd, name):
-        if isinstance(edit, SetAside):
-            os.unlink(name, dir_fd=fd)
+def _make_folders(sysroot: Sysroot, transaction: Transaction) -> None:
+    """Outermost first. A folder that is there already gets its mode and owner."""
+    asked_for = {
+        record.path: record.after for record in transaction.journal.records if record.after.kind is Kind.FOLDER
+    }
+    for folder in sorted({*transaction.journal.folders, *asked_for}):
+        if folder in asked_for:
+            after = asked_for[folder]
+            make_folder(sysroot, folder, after.mode, (after.uid, after.gid))
         else:
-            os.rename(TEMPORARY.format(name), name, src_dir_fd=fd, dst_dir_fd=fd)
+            make_folder(sysroot, folder, 0o700 if folder.startswith(STATE) else 0o755)
+    _label_folders(sysroot, transaction, transaction.journal.folders)
 
 
-def _verify(sysroot: Sysroot, edits: Iterable[Edit]) -> None:
-    for edit in edits:
-        match edit:
-            case WriteFile(path=path, content=content, mode=mode):
-                state = sysroot.state(path)
-                kept = sysroot.read(path) == content and state is not None and mode in (None, state.permissions)
-            case MakeLink(path=path, target=target):
-                kept = sysroot.link_target(path) == target
-            case SetAside(path=path):
-                kept = sysroot.state(path) is None
-        if not kept:
+def _label_folders(sysroot: Sysroot, transaction: Transaction, folders: Iterable[str]) -> None:
+    labels = dict(transaction.folder_labels)
+    for folder in folders:
+        with sysroot.parent(sysroot.resolve(folder)) as (fd, name):
+            write_attributes(fd, name, labels.get(folder, ()))
+
+
+def _switch(sysroot: Sysroot, record: Record) -> None:
+    if record.after.kind is Kind.FOLDER:
+        return
+    if record.before.guards:
+        lift_guards(sysroot, record.path)
+    with sysroot.parent(record.path) as (fd, name):
+        if record.after.kind is Kind.NONE:
+            remove(fd, name)
+        else:
+            switch(fd, name)
+
+
+def _verify(sysroot: Sysroot, journal: Journal, checks: tuple[Check, ...]) -> None:
+    for record in journal.records:
+        _forget_cached(sysroot, record)
+        if not look_at(sysroot, record.path).is_as(record.after):
             raise CustomizerError(
-                "apply.not-kept", f"{path} reads back differently than it was written", "the disk may be failing"
+                "apply.not-kept", f"{record.path} reads back differently than it was written", "the disk may be failing"
+            )
+    for check in checks:
+        if complaint := check(sysroot):
+            raise CustomizerError(
+                "apply.not-understood",
+                f"the guest's files do not say what was meant: {complaint}",
+                "please report it, with the release of the guest",
             )
 
 
-def _restore(sysroot: Sysroot, journal: Journal, record: Record) -> None:
-    with sysroot.parent(record.path) as (fd, name):
-        with suppress(FileNotFoundError):
-            os.unlink(TEMPORARY.format(name), dir_fd=fd)
-        if record.kind == "none":
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=fd)
-            return
-        if record.kind == "link":
-            os.symlink(record.target, TEMPORARY.format(name), dir_fd=fd)
-        else:
-            backup = f"{journal.folder}/backup/{record.backup}"
-            content = sysroot.read(backup)
-            if content is None:
-                raise CustomizerError("apply.no-backup", f"the backup of {record.path} is missing", "")
-            with sysroot.parent(backup) as (backup_fd, backup_name):
-                attributes = extended_attributes(backup_fd, backup_name)
-            write_temporary(fd, name, content, record.mode, (record.uid, record.gid), attributes=attributes)
-        os.rename(TEMPORARY.format(name), name, src_dir_fd=fd, dst_dir_fd=fd)
+def _forget_cached(sysroot: Sysroot, record: Record) -> None:
+    """So that reading back reads the disk: everything has been flushed, and clean pages can go."""
+    if record.after.kind is Kind.FILE:
+        with sysroot.parent(record.path) as (fd, name):
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
+            try:
+                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(file)
+
+
+def _take_back(sysroot: Sysroot, journal: Journal, error: Exception) -> None:
+    try:
+        recover(sysroot, journal)
+    except (OSError, CustomizerError) as second:
+        raise HalfDoneError(
+            "apply.half-done",
+            f"writing failed ({_say(error)}) and so did putting things back ({_say(second)})",
+            f"run the ISO again: it takes them back first; the old files are in {journal.backups} in the guest",
+        ) from error
+
+
+def _restored(error: Exception, what: str, hint: str) -> RestoredError:
+    if isinstance(error, CustomizerError):
+        return RestoredError(error.code, error.message, f"{error.hint}; {hint}" if error.hint else hint)
+    code = "apply.failed" if isinstance(error, OSError) else "internal"
+    return RestoredError(code, f"{what}: {_say(error)}", hint)
+
+
+def _say(error: Exception) -> str:
+    if isinstance(error, CustomizerError):
+        return str(error)
+    if not isinstance(error, OSError):
+        # The text of an exception that nobody expected may quote what it stumbled over.
+        return f"a mistake in this program, {type(error).__name__}"
+    return f"{error.strerror} ({error.filename})" if isinstance(error.filename, str) else str(error.strerror)

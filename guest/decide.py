@@ -12,6 +12,8 @@ from guest.errors import CustomizerError
 from guest.network import find_stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from guest.edits import Overlay
     from guest.machine.model import Machine
     from guest.settings.model import Settings
@@ -26,13 +28,17 @@ class Decision:
     stack_because: str | None
     plan: Overlay
     warnings: tuple[str, ...]
+    # Asked of the guest once everything is written: None, or in a sentence what its files do not say that they should.
+    checks: tuple[Callable[[View], str | None], ...] = ()
 
 
 def decide(settings: Settings, machine: Machine, view: View) -> Decision:
     """Raises CustomizerError for whatever cannot be done; nothing has been written then."""
     guest, because = inspect(settings, view)
-    plan, notes = plan_changes(Context(settings, guest, machine), view)
-    return Decision(guest, because, plan, tuple(note.message for note in notes))
+    plan, notes, checks = plan_changes(Context(settings, guest, machine), view)
+    return Decision(
+        guest, because, plan, tuple(note.message for note in notes), tuple(check.complain for check in checks)
+    )
 
 
 def inspect(settings: Settings, view: View) -> tuple[Guest, str | None]:

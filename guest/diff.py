@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from guest.edits import Edit, MakeLink, Overlay, SetAside, WriteFile
+from guest.edits import Edit, MakeFolder, MakeLink, Overlay, SetAside, WriteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,8 @@ def _diff_of(edit: Edit, before: View) -> Iterator[str]:
             yield from _lines(old, content, path if old is not None else None, path)
         case MakeLink(path=path, target=target):
             yield f"# {path} -> {target}: {edit.reason}"
+        case MakeFolder(path=path, mode=mode):
+            yield f"# {path}/: folder of mode {mode:04o}: {edit.reason}"
         case SetAside(path=path):
             yield f"# {path} is set aside: {edit.reason}"
             yield from _lines(before.read(path), b"", path, None)

@@ -24,6 +24,8 @@ class WriteFile:
     mode: int | None = None
     # True: never shown in a diff or a log.
     secret: bool = False
+    # (uid, gid); None keeps the file's own, root's where it is new.
+    owner: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,17 @@ class SetAside:
     reason: str
 
 
-Edit = WriteFile | MakeLink | SetAside
+@dataclass(frozen=True)
+class MakeFolder:
+    """A folder with this mode and owner. Folders that a file needs are made without being asked for, 0755 and root's."""
+
+    path: str
+    reason: str
+    mode: int = 0o755
+    owner: tuple[int, int] = (0, 0)
+
+
+Edit = WriteFile | MakeLink | SetAside | MakeFolder
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,8 @@ class Overlay:
         """Adds edits in order; a later edit of a path replaces an earlier one, and no-ops vanish."""
         overlay = self
         for edit in more:
-            path = overlay.resolve(edit.path) if isinstance(edit, WriteFile) else overlay._in_folder(edit.path)
+            follows = isinstance(edit, WriteFile | MakeFolder)
+            path = overlay.resolve(edit.path) if follows else overlay._in_folder(edit.path)
             kept = tuple(other for other in overlay.edits if other.path != path)
             placed = replace(edit, path=path)
             refuse_volatile(path)
@@ -84,13 +97,15 @@ class Overlay:
 
     def state(self, path: str) -> FileState | None:
         match self._edit(self._in_folder(path)):
-            case WriteFile(content=content, mode=mode) as edit:
+            case WriteFile(content=content, mode=mode, owner=owner) as edit:
                 old = self.below.state(edit.path)
                 kept = old.permissions if old and old.is_regular else 0o644
-                uid, gid = (old.uid, old.gid) if old and old.is_regular else (0, 0)
+                uid, gid = owner or ((old.uid, old.gid) if old and old.is_regular else (0, 0))
                 return FileState(stat.S_IFREG | (kept if mode is None else mode), uid, gid, len(content))
             case MakeLink(target=target):
                 return FileState(stat.S_IFLNK | 0o777, 0, 0, len(target))
+            case MakeFolder(mode=mode, owner=owner):
+                return FileState(stat.S_IFDIR | mode, *owner, 0)
             case SetAside():
                 return None
         return self.below.state(path)
@@ -134,14 +149,19 @@ def refuse_volatile(path: str) -> None:
 
 def _changes_nothing(edit: Edit, view: View) -> bool:
     match edit:
-        case WriteFile(path=path, content=content, mode=mode):
+        case WriteFile(path=path, content=content, mode=mode, owner=owner):
             old = view.state(path)
             return (
                 old is not None
                 and old.is_regular
                 and (mode is None or mode == old.permissions)
+                and (owner is None or owner == (old.uid, old.gid))
                 and view.read(path) == content
             )
+        case MakeFolder(path=path, mode=mode, owner=owner):
+            old = view.state(path)
+            found = old is not None and old.is_directory and (old.permissions, old.uid, old.gid)
+            return found == (mode, *owner)
         case MakeLink(path=path, target=target):
             return view.link_target(path) == target
         case SetAside(path=path):

@@ -8,20 +8,25 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from guest import apply, disks, journal, staging
+from guest import apply, disks, journal
 from guest.decide import Decision, decide
 from guest.errors import CustomizerError
 from guest.machine import media
 from guest.network.names import choose_cards
+from guest.prepare import Transaction, prepare
 from guest.protocol import Result
+from guest.report import find_consoles
 from guest.settings.document import load
-from guest.settings.model import Power
+from guest.settings.model import Action, Power
 from guest.storage.assemble import Assembled
 from guest.storage.mounting import MountedTree, looked_into
 from guest.storage.mountplan import Mount
 from guest.sysroot import Sysroot
+from guest.undo import Undo, plan_undo, undo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyudev
 
     from guest.machine.model import BlockDevice
@@ -64,11 +69,13 @@ def run(context: pyudev.Context, options: Options, report: Report, progress: Pro
     """Customizes the guest on this machine's disks. Raises CustomizerError; the tree is unmounted either way."""
     with report.step("devices"):
         machine = media.wait_for_machine(context, options.config, options.wait_seconds)
+        report.add_consoles(find_consoles())  # those whose drivers came since
         progress.medium = media.the_medium(machine, options.config)
     with report.step("config"):
         settings = progress.settings = _read_document(progress.medium)
         report.request(settings.request_id)
-        choose_cards(settings.interfaces, machine.cards)  # a missing card is known before the guest is looked at
+        if settings.request.action is Action.CUSTOMIZE:
+            choose_cards(settings.interfaces, machine.cards)  # a missing card is known before the guest is looked at
     assembled, tree = Assembled(), MountedTree(SIMULATED_ROOT)
     try:
         with report.step("assemble"):
@@ -109,21 +116,29 @@ def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: 
         progress.warnings += mounts.warnings
     with Sysroot(tree.folder) as files:
         _recover(tree, files, report, progress)
+        if settings.request.action is Action.UNDO:
+            return _take_back(tree, files, settings, report, progress)
         if journal.is_done(files, settings.request_id):
             return _already_done(settings, report)
         with report.step("plan"):
             decision = progress.decision = decide(settings, found.machine, files)
             progress.warnings += decision.warnings
-            _refuse_unmounted(decision, mounts.unmounted)
-            apply.check_room(files, decision.plan.edits)
+            _refuse_unmounted(decision, files, mounts.unmounted)
+            transaction = prepare(files, settings.request_id, decision.plan.edits)
         for warning in progress.warnings:
             report.warning(warning)
         with report.step("write"):
-            changed = _write(tree, files, settings, decision, progress)
-        result = _success(settings, decision, progress, changed, report.seconds)
+            changed = _write(tree, files, transaction, decision, progress)
+        return _kept(files, _success(settings, decision, progress, changed, report.seconds), report)
+
+
+def _kept(files: Sysroot, result: Result, report: Report) -> Result:
+    """The result and the log in the guest. What was carried out stays so where they cannot be written any more."""
+    try:
         apply.write_state_file(files, "result.json", _as_file(result))
         apply.write_state_file(files, "customization.log", "\n".join([*report.log, ""]).encode("utf-8", "replace"))
-        staging.sync(files, (journal.STATE,))
+    except (OSError, CustomizerError):
+        return with_warning(result, "the result and the log could not be kept in the guest")
     return result
 
 
@@ -131,42 +146,79 @@ def _recover(tree: MountedTree, files: Sysroot, report: Report, progress: Progre
     """A run that was cut off left its journal: everything goes back to what it was before anything else is done."""
     for interrupted in journal.unfinished(files):
         with report.step("recover"):
-            paths = [record.path for record in interrupted.records]
-            tree.make_writable({tree.mount_point_of(path) for path in (*paths, journal.STATE)})
+            _make_writable(tree, files, [record.path for record in interrupted.records])
             _mark_writing()
-            apply.roll_back(files, interrupted)
+            progress.disk = "changed"  # by that run, until all is taken back
+            apply.recover(files, interrupted)
             progress.disk = "restored"
             progress.warnings.append(
                 f"request {interrupted.id} had been interrupted; its changes were taken back first"
             )
 
 
-def _refuse_unmounted(decision: Decision, unmounted: dict[str, str]) -> None:
+def _refuse_unmounted(decision: Decision, files: Sysroot, unmounted: dict[str, str]) -> None:
     """An edit below something that is not mounted would be hidden when the guest mounts it (LESSONS L25)."""
-    for path in (*(edit.path for edit in decision.plan.edits), journal.STATE):
+    for path in (*(edit.path for edit in decision.plan.edits), files.resolve(journal.STATE)):
         for mount_point, reason in unmounted.items():
             if path == mount_point or path.startswith(mount_point + "/"):
                 raise disks.needed_mount(f"{path} is to be changed", mount_point, reason)
 
 
 def _write(
-    tree: MountedTree, files: Sysroot, settings: Settings, decision: Decision, progress: Progress
+    tree: MountedTree, files: Sysroot, transaction: Transaction, decision: Decision, progress: Progress
 ) -> tuple[str, ...]:
-    edits = decision.plan.edits
-    tree.make_writable(
-        {tree.mount_point_of(posixpath.dirname(edit.path)) for edit in edits} | {tree.mount_point_of(journal.STATE)}
-    )
+    _make_writable(tree, files, transaction.paths)
     _mark_writing()
+    progress.disk = "changed"  # said of everything but what is known to be put back
     try:
-        changed = apply.apply(files, settings.request_id, edits)
+        return apply.carry_out(files, transaction, decision.checks)
     except apply.RestoredError:
         progress.disk = "restored"
         raise
-    except apply.HalfDoneError:
-        progress.disk = "changed"
-        raise
-    progress.disk = "changed"
-    return changed
+
+
+def _make_writable(tree: MountedTree, files: Sysroot, paths: Iterable[str]) -> None:
+    """The file systems of these paths, which have no links in them, and of our own folder, which may."""
+    folders = {posixpath.dirname(path) for path in paths} | {files.resolve(journal.STATE)}
+    tree.make_writable({tree.mount_point_of(folder) for folder in folders})
+
+
+def _take_back(tree: MountedTree, files: Sysroot, settings: Settings, report: Report, progress: Progress) -> Result:
+    """[request] action = undo."""
+    with report.step("plan"):
+        plan = plan_undo(files, settings.request_id, force=settings.request.force)
+    if plan is None:
+        return _undone(settings, progress, None, report.seconds)
+    with report.step("write"):
+        _make_writable(tree, files, [record.path for record in plan.journal.records])
+        _mark_writing()
+        before, progress.disk = progress.disk, "changed"
+        try:
+            undo(files, plan)
+        except apply.RestoredError:
+            progress.disk = before
+            raise
+        progress.disk = "restored"
+    return _kept(files, _undone(settings, progress, plan, report.seconds), report)
+
+
+def _undone(settings: Settings, progress: Progress, plan: Undo | None, seconds: float) -> Result:
+    count = len(plan.paths) if plan else 0
+    return Result(
+        status="ok",
+        code="undone" if plan else "guest.already-undone",
+        message=f"request {settings.request_id} is taken back: {count} paths changed"
+        if plan
+        else f"request {settings.request_id} is not in force in this guest; nothing was changed",
+        hint="",
+        disk=progress.disk,
+        id=settings.request_id,
+        changed=plan.paths if plan else (),
+        skipped=progress.skipped,
+        warnings=tuple(progress.warnings),
+        seconds=seconds,
+        power=settings.power.on_success.value,
+    )
 
 
 def _mark_writing() -> None:

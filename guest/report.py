@@ -41,25 +41,19 @@ class Console:
                 self._alive = False
 
 
-def open_consoles() -> list[Console]:
-    """Every serial port with hardware behind it, every hypervisor console, our virtio port."""
+def find_consoles() -> list[str]:
+    """Every serial port with hardware behind it, every hypervisor console, our virtio port; those that are here by now."""
     serial = [name for name in sorted(os.listdir("/sys/class/tty")) if name.startswith("ttyS") and _has_uart(name)]
     hypervisor = [name for name in sorted(os.listdir("/dev")) if name.startswith("hvc")]
-    return _openable([*(f"/dev/{name}" for name in (*serial, *hypervisor)), _VIRTIO_PORT])
+    ports = [_VIRTIO_PORT] if os.path.exists(_VIRTIO_PORT) else []
+    return [*(f"/dev/{name}" for name in (*serial, *hypervisor)), *ports]
 
 
-def open_screen() -> list[Console]:
-    return _openable(["/dev/tty0"])
-
-
-def _openable(paths: list[str]) -> list[Console]:
-    consoles = []
-    for path in paths:
-        try:
-            consoles.append(Console(path))
-        except OSError:
-            continue  # no hardware behind it, or not there: the others speak
-    return consoles
+def _open(path: str) -> Console | None:
+    try:
+        return Console(path)
+    except OSError:
+        return None  # no hardware behind it: the others speak
 
 
 def _has_uart(name: str) -> bool:
@@ -73,9 +67,11 @@ def _has_uart(name: str) -> bool:
 class Report:
     """Collects and emits events. Texts given to it must hold no secret."""
 
-    def __init__(self, consoles: list[Console], screen: list[Console]) -> None:
-        self._consoles = consoles
-        self._screen = screen
+    def __init__(self, screen: str | None = None) -> None:
+        """`screen` is the device that gets sentences for people."""
+        self._consoles: dict[str, Console | None] = {}
+        self._screen = _open(screen) if screen else None
+        self._said: list[bytes] = []
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._last = self._started
@@ -87,6 +83,15 @@ class Report:
     @property
     def seconds(self) -> float:
         return round(time.monotonic() - self._started, 3)
+
+    def add_consoles(self, paths: list[str]) -> None:
+        """Opens those that are new; each gets what was said before it was there (a paravirtual one waits for its driver)."""
+        with self._lock:
+            for path in paths:
+                if path not in self._consoles:
+                    console = self._consoles[path] = _open(path)
+                    if console:
+                        console.write(b"\r\n" + b"".join(self._said))
 
     def start_heartbeat(self) -> None:
         threading.Thread(target=self._beat, daemon=True).start()
@@ -131,13 +136,15 @@ class Report:
                 return
             self._last = time.monotonic()
             line = encode({**event, "t": self.seconds})
-            for console in self._consoles:
-                # A line of its own: the kernel may have left the cursor in the middle of one.
-                console.write(b"\r\n" + line if event["event"] in ("hello", "result") else line)
+            self._said.append(line)
+            for console in self._consoles.values():
+                if console:
+                    # A line of its own: the kernel may have left the cursor in the middle of one.
+                    console.write(b"\r\n" + line if event["event"] == "result" else line)
             if sentence is not None:
                 self.log.append(f"{self.seconds:9.3f} {sentence}")
-                for console in self._screen:
-                    console.write((sentence + "\n").encode("utf-8", "replace").replace(b"\n", b"\r\n"))
+                if self._screen:
+                    self._screen.write((sentence + "\n").encode("utf-8", "replace").replace(b"\n", b"\r\n"))
 
     def _beat(self) -> None:
         while not self._ended:

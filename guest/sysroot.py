@@ -12,6 +12,7 @@ import posixpath
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol, Self
 
 from guest.errors import CustomizerError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 READ_LIMIT = 4 * 1024 * 1024
 LIST_LIMIT = 10_000
 LINK_LIMIT = 40
+# Folders that a path needs and that are still to be made. A hostile link asks for thousands.
+MISSING_LIMIT = 32
 
 _SYS_OPENAT2 = 437  # the same number on every architecture
 _RESOLVE_IN_ROOT = 0x10
@@ -37,6 +40,8 @@ class _OpenHow(ctypes.Structure):
 def _open_in_root(root_fd: int, path: str, flags: int) -> int:
     how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
     name = os.fsencode(path)
+    if b"\0" in name:
+        raise OSError(errno.EINVAL, "a path with a zero byte", path.replace("\0", "?"))
     fd: int = _libc.syscall(
         ctypes.c_long(_SYS_OPENAT2), root_fd, ctypes.c_char_p(name), ctypes.byref(how), ctypes.c_size_t(24)
     )
@@ -198,13 +203,14 @@ class Sysroot:
                 return ()
             raise
         try:
-            found = sorted(os.listdir(fd))
+            with os.scandir(fd) as entries:
+                found = sorted(entry.name for entry in islice(entries, LIST_LIMIT + 1))
         finally:
             os.close(fd)
         if len(found) > LIST_LIMIT:
             raise CustomizerError(
                 "guest.folder-too-large",
-                f"{path} in the guest has {len(found)} entries",
+                f"{path} in the guest has more than {LIST_LIMIT} entries",
                 "look at it in the template",
             )
         return tuple(found)
@@ -212,6 +218,8 @@ class Sysroot:
     def resolve(self, path: str) -> str:
         current = _absolute(path)
         for _ in range(LINK_LIMIT):
+            if posixpath.basename(current) in ("", ".", ".."):  # the root, or a link to a folder by its dots
+                return self._resolve_folder(current)
             folder = self._resolve_folder(posixpath.dirname(current))
             current = posixpath.join(folder, posixpath.basename(current))
             target = self.link_target(current)
@@ -232,7 +240,8 @@ class Sysroot:
             except OSError as error:
                 # A link that leads nowhere is no place to make a folder at.
                 dangling = error.errno == errno.ENOENT and self.link_target(folder) is not None
-                if error.errno != errno.ENOENT or dangling or posixpath.basename(folder) in ("", ".."):
+                is_odd = posixpath.basename(folder) in ("", "..") or len(missing) >= MISSING_LIMIT
+                if error.errno != errno.ENOENT or dangling or is_odd:
                     raise _not_a_folder(folder) from error
             folder, name = posixpath.split(folder.rstrip("/"))
             missing.insert(0, name)

@@ -1,4 +1,4 @@
-"""plan and apply on a directory tree: the same decisions, with the hardware described in a file."""
+"""plan, apply and undo on a directory tree: the same decisions, with the hardware described in a file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from guest.diff import unified_diff
 from guest.errors import CustomizerError
 from guest.machine.description import parse_machine
 from guest.machine.model import Machine
+from guest.prepare import prepare
 from guest.settings.document import load
+from guest.settings.model import Action
 from guest.settings.problems import DOCUMENT
 from guest.sysroot import Sysroot
+from guest.undo import plan_undo, undo
 
 if TYPE_CHECKING:
     from guest.decide import Decision
@@ -24,7 +27,13 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 Exit status: 0 done; 1 it cannot be done, standard error says why; 2 the command line is wrong.
-The document's `scripts` are looked for beside it."""
+The document's `scripts` are looked for beside it. A run that was interrupted is taken back by the next apply or undo."""
+
+_COMMANDS = (
+    ("plan", "print a unified diff and touch nothing"),
+    ("apply", "change the tree"),
+    ("undo", "take back the request that the document's id names"),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,41 +44,57 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=__version__)
-    commands = top.add_subparsers(dest="command", required=True, metavar="plan | apply")
-    for name, what in (("plan", "print a unified diff and touch nothing"), ("apply", "change the tree")):
+    commands = top.add_subparsers(dest="command", required=True, metavar="plan | apply | undo")
+    for name, what in _COMMANDS:
         command = commands.add_parser(name, help=what, description=what)
         command.add_argument("--root", required=True, help="the guest's root folder")
-        command.add_argument("--machine", help="the hardware, as JSON; needed where the document names network cards")
         command.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
-        command.add_argument("document", help=f"the configuration document ({DOCUMENT})")
+        if name == "undo":
+            command.add_argument("--force", action="store_true", help="also where files were changed since")
+            command.add_argument("--id", help="the request, where there is no document")
+        else:
+            command.add_argument("--machine", help="the hardware, as JSON; needed where the document names cards")
+        nargs = "?" if name == "undo" else None
+        command.add_argument("document", nargs=nargs, help=f"the configuration document ({DOCUMENT})")
     return top
 
 
 def main(argv: list[str]) -> int:
-    arguments = parser().parse_args(argv)
+    top = parser()
+    arguments = top.parse_args(argv)
+    if arguments.command == "undo" and (arguments.id is None) == (arguments.document is None):
+        top.error("undo needs a document or --id")
     try:
-        settings = _load(arguments.document)
-        machine = _machine(arguments.machine)
         with _open_root(arguments.root) as root:
-            return _plan_or_apply(arguments, settings, machine, root)
+            return _undo(arguments, root) if arguments.command == "undo" else _plan_or_apply(arguments, root)
     except CustomizerError as error:
-        print(f"{error.code}: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"  {error.hint}", file=sys.stderr)
-        return 1
+        return _failed(error)
+    except OSError as error:
+        where = f" at {error.filename}" if isinstance(error.filename, str) else ""
+        return _failed(CustomizerError("storage.io-error", f"reading or writing failed{where}: {error.strerror}"))
 
 
-def _plan_or_apply(arguments: argparse.Namespace, settings: Settings, machine: Machine, root: Sysroot) -> int:
+def _failed(error: CustomizerError) -> int:
+    for line in (f"{error.code}: {error.message}", *([f"  {error.hint}"] if error.hint else [])):
+        # Names in a guest may be of any bytes.
+        print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    return 1
+
+
+def _plan_or_apply(arguments: argparse.Namespace, root: Sysroot) -> int:
+    settings = _load(arguments.document)
+    machine = _machine(arguments.machine)
+    if arguments.command == "apply":
+        _recover(root)
+    if settings.request.action is Action.UNDO:
+        return _take_back(root, settings.request_id, settings.request.force, arguments)
     if journal.is_done(root, settings.request_id):
         print(f"request {settings.request_id} has been carried out here before; nothing to do", file=sys.stderr)
         return 0
     decision = decide(settings, machine, root)
+    transaction = prepare(root, settings.request_id, decision.plan.edits)
     if arguments.command == "apply":
-        for interrupted in journal.unfinished(root):
-            apply.roll_back(root, interrupted)
-        decision = decide(settings, machine, root)
-        apply.check_room(root, decision.plan.edits)
-        apply.apply(root, settings.request_id, decision.plan.edits)
+        apply.carry_out(root, transaction, decision.checks)
     for warning in decision.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if arguments.json:
@@ -81,7 +106,36 @@ def _plan_or_apply(arguments: argparse.Namespace, settings: Settings, machine: M
             print(line.encode("utf-8", "backslashreplace").decode())
     else:
         for edit in decision.plan.edits:
-            print(f"{edit.path}: {edit.reason}")
+            print(f"{edit.path}: {edit.reason}".encode("utf-8", "backslashreplace").decode())
+    return 0
+
+
+def _recover(root: Sysroot) -> None:
+    for interrupted in journal.unfinished(root):
+        apply.recover(root, interrupted)
+        print(
+            f"warning: request {interrupted.id} had been interrupted; its changes were taken back first",
+            file=sys.stderr,
+        )
+
+
+def _undo(arguments: argparse.Namespace, root: Sysroot) -> int:
+    _recover(root)
+    request_id = arguments.id or _load(arguments.document).request_id
+    return _take_back(root, request_id, arguments.force, arguments)
+
+
+def _take_back(root: Sysroot, request_id: str, force: bool, arguments: argparse.Namespace) -> int:
+    plan = plan_undo(root, request_id, force=force)
+    if plan is not None and arguments.command != "plan":
+        undo(root, plan)
+    if arguments.json:
+        print(json.dumps({"id": request_id, "changed": sorted(plan.paths) if plan else []}, indent=1))
+    elif plan is None:
+        print(f"request {request_id} is not in force here; nothing to do", file=sys.stderr)
+    else:
+        for path in plan.paths:
+            print(f"{path}: back as it was".encode("utf-8", "backslashreplace").decode())
     return 0
 
 

@@ -93,14 +93,14 @@ def arguments(vm: Vm, serial: Path, variables: Path | None) -> list[str]:
             "-device",
             f"virtio-net-pci,netdev=net{number},mac={mac}",
         ]
+    argv += vm.extra  # before the disks, which may want a bus of it
     for number, disk in enumerate(vm.disks):
         argv += ["-drive", f"file={_escape(disk)},format={image_format(disk)},if=none,id=disk{number}"]
         argv += [
             "-device",
             f"{'virtio-blk-pci' if vm.disk_bus == 'virtio' else vm.disk_bus},drive=disk{number},bootindex={10 + number}",
         ]
-    argv += _media(vm)
-    return [*argv, *vm.extra]
+    return [*argv, *_media(vm)]
 
 
 def _escape(path: Path) -> str:

@@ -17,7 +17,9 @@ def _output(*argv: str, cwd: Path | None = None) -> str:
 
 
 def find_package(meta: str) -> tuple[str, str]:
-    """The package that the meta package stands for today, and its version."""
+    """The package that the meta package stands for today, and its version. An apt without lists gets them first."""
+    if not _output("apt-cache", "--names-only", "search", f"^{meta}$"):
+        _output("apt-get", "-qq", "update")
     depends = [line.split() for line in _output("apt-cache", "depends", meta).splitlines()]
     names = [words[1] for words in depends if len(words) == 2 and words[1].startswith("linux-image-")]
     name = names[0] if names else meta
@@ -32,7 +34,8 @@ def unpack(package: str, version: str, output: Path) -> None:
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     print(f"kernel: downloading {package} {version}", flush=True)
-    _output("apt-get", "-qq", "download", f"{package}={version}", cwd=output)
+    # Not as the user _apt, who may not write here: apt would say so in a warning and go on.
+    _output("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", f"{package}={version}", cwd=output)
     (archive,) = output.glob("*.deb")
     print("kernel: unpacking", flush=True)
     _output("dpkg-deb", "-x", str(archive), str(output))

@@ -95,9 +95,8 @@ def _read_aliases(folder: Path) -> tuple[Alias, ...]:
 def read_tables(folder: Path) -> Tables:
     """The folder is lib/modules/RELEASE of any distribution, after depmod."""
     if not (folder / "modules.dep").is_file():
-        raise MissingModulesError(
-            f"{folder} has no modules.dep: run `depmod -b ROOT RELEASE` on ROOT/lib/modules/RELEASE first"
-        )
+        # An unpacked package has none: its postinst would have made it.
+        raise MissingModulesError(f"{folder} has no modules.dep: run depmod -b {folder.parents[2]} {folder.name}")
     paths, needs = _read_dependencies(folder)
     builtin = frozenset(module_name(line) for line in _lines(folder / "modules.builtin"))
     return Tables(folder, paths, needs, _read_softdeps(folder), _read_aliases(folder), builtin)

@@ -111,7 +111,7 @@ def test_layout(runs: dict[str, Run], name: str) -> None:
         assert_each(expect.warnings, result.warnings)
         assert_each(expect.skipped, result.skipped)
         check_disks(layout, one.read)
-    elif not layout.leave_mounted:
+    elif expect.same:
         check_untouched(one)
 
 

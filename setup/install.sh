@@ -21,6 +21,9 @@ if ((${#missing[@]})); then
   apt-get -qq install --no-install-recommends -y "${missing[@]}" >/dev/null
 fi
 
+# supermin (libguestfs) wants the folder to exist, also where SUPERMIN_MODULES names another; a container has none.
+[[ -d /lib/modules || $(id -u) != 0 ]] || mkdir /lib/modules
+
 if ! [[ -f .venv/.requirements ]] || ! cmp -s setup/requirements.txt .venv/.requirements; then
   echo "setup: .venv"
   # Debian's interpreter, not pyenv's: its libpython is a third of the size (FACTS-boot 4).

@@ -1,12 +1,14 @@
 """Golden cases: before/ + document + machine -> exactly after/, and a second run changes nothing (shared/STYLE.md)."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from guest import apply
+from guest.__main__ import main
 from guest.decide import decide
 from guest.machine.description import parse_machine
 from guest.settings.document import load
@@ -18,6 +20,7 @@ CASES = Path(__file__).parent / "golden"
 NAMES = sorted(str(path.parent.relative_to(CASES)) for path in CASES.glob("*/*/customization.conf"))
 # Our own bookkeeping: journals hold times and hashes, and are proved by tests of their own.
 BOOKKEEPING = "var/lib/guest-customizer/requests"
+OURS = "var/lib/guest-customizer"
 
 
 def snapshot(root: Path) -> trees.Snapshot:
@@ -29,12 +32,28 @@ def snapshot(root: Path) -> trees.Snapshot:
     }
 
 
+def exact(root: Path) -> dict[str, tuple[object, ...]]:
+    """Everything undo must bring back: kinds, modes, owners, contents, attributes of every path but our own records."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if name.startswith(OURS) or OURS.startswith(name + "/"):
+            continue
+        state = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        attributes = {
+            key: os.getxattr(path, key, follow_symlinks=False) for key in os.listxattr(path, follow_symlinks=False)
+        }
+        found[name] = (oct(state.st_mode), state.st_uid, state.st_gid, content, attributes)
+    return found
+
+
 def customize(case: Path, root: Path) -> dict[str, object]:
     with Sysroot(case) as medium, Sysroot(root) as guest:
         settings = load(medium)
         machine = parse_machine((case / "machine.json").read_bytes())
         decision = decide(settings, machine, guest)
-        apply.apply(guest, settings.request_id, decision.plan.edits)
+        apply.apply(guest, settings.request_id, decision.plan.edits, decision.checks)
         return summary(decision)
 
 
@@ -43,7 +62,7 @@ def test_golden(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
     case, root = CASES / name, tmp_path / "root"
     trees.plant(case.parent / "tree", root)
     trees.plant(case / "before", root)
-    before = snapshot(root)
+    before, exactly_before = snapshot(root), exact(root)
     report = customize(case, root)
     after = snapshot(root)
     changed: trees.Snapshot = {path: what for path, what in after.items() if before.get(path) != what}
@@ -57,6 +76,12 @@ def test_golden(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
     assert set(changed) == set(expected), "other paths changed than after/ holds"
     assert changed == expected
     assert report == json.loads((case / "report.json").read_text())
+
+    copy = tmp_path / "undone"
+    shutil.copytree(root, copy, symlinks=True)
+    assert main(["undo", "--root", str(copy), str(case / "customization.conf")]) == 0
+    assert exact(copy) == exactly_before
+    assert not (copy / OURS / "first-boot").exists()
 
     # As if another request asked for the same: the record of this one is taken away.
     shutil.rmtree(root / BOOKKEEPING)

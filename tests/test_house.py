@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from guest.codes import HOST_CODES, RESULT_CODES
+
 TOP = Path(__file__).parent.parent
 SOURCES = sorted([*TOP.glob("guest/**/*.py"), *TOP.glob("host/**/*.py")])
 
@@ -49,29 +51,50 @@ def test_imports_run_one_way(source: Path) -> None:
             assert not wrong, f"{name} must not import {wrong}"
 
 
-def test_every_code_is_documented() -> None:
-    documented = set(re.findall(r"`([a-z]+(?:\.[a-z-]+)?)`", (TOP / "docs/result-protocol.md").read_text()))
-    pattern = re.compile(r'"((?:config|storage|guest|network|apply|internal|usage|pack|iso|run)\.[a-z]+(?:-[a-z]+)*)"')
-    # Module names and unit names look alike.
-    other = {"guest.changes", "guest.settings", "guest.network", "network.target"}
-    used = {code for source in SOURCES for code in pattern.findall(source.read_text())} - other
-    assert used
-    assert used <= documented, f"not in docs/result-protocol.md: {sorted(used - documented)}"
+CODE = re.compile(
+    r"(?:config|storage|guest|network|apply|internal|usage|pack|iso|run)\.[a-z]+(?:-[a-z]+)*|internal|done|undone"
+)
 
 
-def test_the_configuration_reference_is_up_to_date() -> None:
+def codes_in(source: Path) -> set[str]:
+    """Codes that a source file names as a whole string of its own, where a code belongs: not a module or a unit."""
+    nodes = ast.walk(ast.parse(source.read_text()))
+    strings = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in strings if CODE.fullmatch(text)} - {"guest.changes", "guest.settings", "network.target"}
+
+
+KNOWN = {code.name for code in (*RESULT_CODES, *HOST_CODES)}
+
+
+def test_every_code_is_in_the_table_and_every_one_there_is_used() -> None:
+    used = set().union(*(codes_in(source) for source in SOURCES if source.name != "codes.py"))
+    assert used - KNOWN == set(), "add them to guest/codes.py"
+    in_messages = {"usage.file"}  # written out in host/__main__.py
+    assert KNOWN - used - in_messages == set(), "nothing raises these"
+
+
+def test_every_code_is_reached_by_a_test() -> None:
+    tests = [*TOP.glob("tests/**/test_*.py"), *TOP.glob("qemu-tests/test_*.py")]
+    text = "\n".join(test.read_text() for test in tests if test.name != "test_house.py")
+    missing = {code for code in KNOWN if not re.search(rf"[\"']{re.escape(code)}\b", text)}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("document", ["configuration.md", "result-codes.md"])
+def test_what_is_generated_is_up_to_date(document: str) -> None:
     spec = importlib.util.spec_from_file_location("generate", TOP / "docs/generate.py")
     assert spec is not None
     assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    assert (TOP / "docs/configuration.md").read_text() == generate.reference(), "run: make docs"
+    text = generate.reference() if document == "configuration.md" else generate.codes()
+    assert (TOP / "docs" / document).read_text() == text, "run: make docs"
 
 
 def test_every_make_target_has_its_line_in_help() -> None:
     makefile = (TOP / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony is not None
-    hidden = {"format-check", "lint", "types", "shell", "unit"}  # the parts of check
+    hidden = {"format-check", "lint", "types", "shell", "unit", "FORCE"}  # the parts of check
     for target in set(phony[1].split()) - hidden:
         assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target

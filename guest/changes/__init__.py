@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from guest.changes import dns, firstboot, hostname, network
-from guest.changes.change import Change, Context, Guest, Note
+from guest.changes.change import Change, Check, Context, Guest, Note
 from guest.edits import Overlay
 
 if TYPE_CHECKING:
@@ -13,17 +13,20 @@ if TYPE_CHECKING:
 
 CHANGES: tuple[Change, ...] = (hostname.CHANGE, network.CHANGE, dns.CHANGE, firstboot.CHANGE)
 
-__all__ = ["CHANGES", "Change", "Context", "Guest", "Note", "plan_changes"]
+__all__ = ["CHANGES", "Change", "Check", "Context", "Guest", "Note", "plan_changes"]
 
 
-def plan_changes(context: Context, view: View) -> tuple[Overlay, tuple[Note, ...]]:
-    """The guest as it is to become, and what its administrator should know."""
+def plan_changes(context: Context, view: View) -> tuple[Overlay, tuple[Note, ...], tuple[Check, ...]]:
+    """The guest as it is to become, what its administrator should know, and what is asked of it afterwards."""
     overlay = Overlay(view)
     notes: list[Note] = []
+    checks: list[Check] = []
     for change in CHANGES:
         for item in change.plan(context, overlay):
             if isinstance(item, Note):
                 notes.append(item)
+            elif isinstance(item, Check):
+                checks.append(item)
             else:
                 overlay = overlay.with_edits((item,))
-    return overlay, tuple(notes)
+    return overlay, tuple(notes), tuple(checks)

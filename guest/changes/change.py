@@ -34,6 +34,16 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Check:
+    """Asked of the guest when everything is written: None, or what its files do not say that they should.
+
+    A complaint names no configured value; it takes everything back (`apply.not-understood`).
+    """
+
+    complain: Callable[[View], str | None]
+
+
+@dataclass(frozen=True)
 class Context:
     """Everything a change decides from, besides the guest's files."""
 
@@ -47,4 +57,4 @@ class Change:
     """One thing changed in a guest. `plan` looks through the view, which holds earlier changes' edits already."""
 
     name: str
-    plan: Callable[[Context, View], Iterator[Edit | Note]]
+    plan: Callable[[Context, View], Iterator[Edit | Note | Check]]

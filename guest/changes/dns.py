@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from guest.changes.change import Change, Context, Note
+from guest.changes.dhcp_dns import keep_from_dhcp, keep_from_resolvconf
 from guest.edits import Edit, WriteFile
 from guest.errors import CustomizerError
+from guest.network import keyfile, shellvars
+from guest.network.model import Resolver
 from guest.sysroot import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from guest.network.model import Resolver
+    from guest.settings.model import Settings
     from guest.sysroot import View
 
 RESOLV_CONF = "/etc/resolv.conf"
 RESOLVED_DROP_IN = "/etc/systemd/resolved.conf.d/90-guest-customizer.conf"
 RESOLVCONF_HEAD = "/etc/resolvconf/resolv.conf.d/head"
-DHCLIENT = "/etc/dhcp/dhclient.conf"
+OPENRESOLV = "/etc/resolvconf.conf"
+NETWORK_MANAGER_DROP_IN = "/etc/NetworkManager/conf.d/90-guest-customizer-dns.conf"
 # glibc reads the first three name servers and ignores the rest (resolv.conf(5), MAXNS).
 _SERVERS_READ = 3
-# Sourced by dhclient-script, which defines make_resolv_conf before and calls it after (dhclient-script(8)).
-DHCLIENT_HOOK = "/etc/dhcp/dhclient-enter-hooks.d/guest-customizer"
-_DHCLIENT_HOOK = (
-    b"# guest-customizer: /etc/resolv.conf holds the servers that were asked for.\nmake_resolv_conf() { :; }\n"
-)
-_DHCLIENT_BEGIN = "# >>> guest-customizer: this search list instead of DHCP's >>>\n"
-_DHCLIENT_END = "# <<< guest-customizer <<<\n"
 
 
 def plan(context: Context, view: View) -> Iterator[Edit | Note]:
-    resolver, stack = context.settings.resolver, context.guest.stack
+    settings, stack = context.settings, context.guest.stack
+    resolver = everything(settings)
     if not resolver:
         return
     if len(resolver.servers) > _SERVERS_READ:
-        yield Note(f"[dns] has {len(resolver.servers)} servers; the guest's resolver reads the first {_SERVERS_READ}")
-    in_cards = bool(context.settings.interfaces) and stack is not None and stack.carries_dns(view)
+        yield Note(f"{len(resolver.servers)} DNS servers are asked for; most guests' resolvers read {_SERVERS_READ}")
+    # Whether the network change has put it all into the interfaces' own files.
+    in_cards = bool(settings.interfaces) and stack is not None and stack.carries_dns(view)
     link = view.link_target(RESOLV_CONF) or ""
     if "systemd/resolve" in link or link.endswith("systemd/resolv.conf"):
-        yield WriteFile(RESOLVED_DROP_IN, _resolved(resolver), "systemd-resolved owns resolv.conf", mode=0o644)
-    elif "resolvconf" in link:
         if not in_cards:
-            content = _replace_lines(text(view, RESOLVCONF_HEAD) or "", resolver)
-            yield WriteFile(RESOLVCONF_HEAD, content, "resolvconf owns resolv.conf")
+            yield WriteFile(RESOLVED_DROP_IN, _resolved(resolver), "systemd-resolved owns resolv.conf", mode=0o644)
+    elif "resolvconf" in link:
+        yield from _to_resolvconf(settings, view, resolver, in_cards=in_cards)
+    elif "NetworkManager" in link:
+        if not in_cards:
+            yield from _to_network_manager(resolver)
     elif link and view.resolve(RESOLV_CONF).startswith(("/run/", "/var/run/")):
         if not in_cards:
             raise CustomizerError(
@@ -53,8 +53,20 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
                 "give the cards in [network] too, or make it a regular file in the template",
             )
     else:
-        yield WriteFile(RESOLV_CONF, _replace_lines(text(view, RESOLV_CONF) or "", resolver), "DNS servers")
-        yield from _keep_from_dhclient(context, view)
+        yield from _to_file(context, view, resolver, in_cards=in_cards)
+
+
+def everything(settings: Settings) -> Resolver:
+    """The document's servers and domains in one list: [dns] first, then each interface's own."""
+    resolvers = [settings.resolver, *(interface.resolver for interface in settings.interfaces)]
+    servers = dict.fromkeys(server for resolver in resolvers for server in resolver.servers)
+    search = dict.fromkeys(domain for resolver in resolvers for domain in resolver.search)
+    return Resolver(tuple(servers), tuple(search))
+
+
+def _uses_dhcp(settings: Settings) -> bool:
+    """A document without [network] leaves the cards as they are, and they may well ask DHCP."""
+    return not settings.interfaces or any(i.dhcp4 or i.dhcp6 for i in settings.interfaces)
 
 
 def _resolved(resolver: Resolver) -> bytes:
@@ -62,6 +74,54 @@ def _resolved(resolver: Resolver) -> bytes:
     lines += [f"DNS={' '.join(map(str, resolver.servers))}"] if resolver.servers else []
     lines += [f"Domains={' '.join(resolver.search)}"] if resolver.search else []
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _to_resolvconf(settings: Settings, view: View, resolver: Resolver, *, in_cards: bool) -> Iterator[Edit]:
+    if not in_cards:
+        content = _replace_lines(text(view, RESOLVCONF_HEAD) or "", resolver)
+        yield WriteFile(RESOLVCONF_HEAD, content, "resolvconf owns resolv.conf")
+    if _uses_dhcp(settings):
+        yield from keep_from_resolvconf(view, resolver)
+
+
+def _to_network_manager(resolver: Resolver) -> Iterator[Edit | Note]:
+    """NetworkManager.conf(5): global DNS goes before what any profile or DHCP says; 1.0 and later."""
+    if not resolver.servers:
+        yield Note(
+            "NetworkManager takes search domains without servers from its profiles alone: give the card in [network]"
+        )
+        return
+    lines = ["# guest-customizer: these instead of what profiles and DHCP say."]
+    if resolver.search:
+        lines += ["[global-dns]", f"searches={','.join(resolver.search)}"]
+    lines += ["[global-dns-domain-*]", f"servers={','.join(map(str, resolver.servers))}"]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    yield WriteFile(NETWORK_MANAGER_DROP_IN, content, "NetworkManager writes resolv.conf", mode=0o644)
+
+
+def _to_file(context: Context, view: View, resolver: Resolver, *, in_cards: bool) -> Iterator[Edit | Note]:
+    old = text(view, RESOLV_CONF) or ""
+    yield WriteFile(RESOLV_CONF, _replace_lines(old, resolver), "DNS servers")
+    if text(view, OPENRESOLV) is not None:
+        yield _to_openresolv(view, resolver)
+    stack = context.guest.stack
+    if not in_cards and keyfile.is_enabled(view) and (stack is None or stack.name in ("keyfile", "ifcfg", "netplan")):
+        yield from _to_network_manager(resolver)
+    elif not in_cards and not context.settings.interfaces and stack is not None and stack.name == "ifcfg":
+        yield Note("where a card asks DHCP, its DNS servers replace those of [dns]: give the card in [network] too")
+    if _uses_dhcp(context.settings) and not in_cards:
+        yield from keep_from_dhcp(view, resolver)
+
+
+def _to_openresolv(view: View, resolver: Resolver) -> Edit:
+    """resolvconf.conf(5): what stands there goes before what is announced by DHCP."""
+    changes: dict[str, str | None] = {}
+    if resolver.servers:
+        changes["name_servers"] = " ".join(map(str, resolver.servers))
+    if resolver.search:
+        changes["search_domains"] = " ".join(resolver.search)
+    content = shellvars.assign(text(view, OPENRESOLV) or "", changes)
+    return WriteFile(OPENRESOLV, content.encode("utf-8", "surrogateescape"), "openresolv writes resolv.conf")
 
 
 def _replace_lines(content: str, resolver: Resolver) -> bytes:
@@ -73,25 +133,6 @@ def _replace_lines(content: str, resolver: Resolver) -> bytes:
     ours = [f"search {' '.join(resolver.search)}"] if resolver.search else []
     ours += [f"nameserver {server}" for server in resolver.servers]
     return "".join(f"{line}\n" for line in (*kept, *ours)).encode("utf-8", "surrogateescape")
-
-
-def _keep_from_dhclient(context: Context, view: View) -> Iterator[Edit]:
-    """dhclient replaces resolv.conf with what DHCP says, unless told otherwise."""
-    old = text(view, DHCLIENT)
-    with_dhcp = any(interface.dhcp4 or interface.dhcp6 for interface in context.settings.interfaces)
-    if old is None or not with_dhcp:
-        return
-    resolver = context.settings.resolver
-    if resolver.servers:
-        # dhclient.conf could supersede the servers of each IP version, but each lease would drop the other's.
-        yield WriteFile(DHCLIENT_HOOK, _DHCLIENT_HOOK, "DHCP must not replace the DNS servers", mode=0o644)
-        return
-    quoted = ", ".join(f'"{domain}"' for domain in resolver.search)
-    block = f"{_DHCLIENT_BEGIN}supersede domain-search {quoted};\n{_DHCLIENT_END}"
-    pattern = re.escape(_DHCLIENT_BEGIN) + r"(?:.*\n)*?" + re.escape(_DHCLIENT_END)
-    without = re.sub(pattern, "", old)
-    content = (without if without.endswith("\n") or not without else without + "\n") + block
-    yield WriteFile(DHCLIENT, content.encode("utf-8", "surrogateescape"), "DHCP must not replace the search list")
 
 
 CHANGE = Change("dns", plan)

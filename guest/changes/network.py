@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guest.changes.change import Change, Context, Note
+from guest.changes.change import Change, Check, Context, Note
+from guest.network import STACKS
+from guest.network.meaning import verify
 from guest.network.model import Network
-from guest.network.names import bind, choose_cards, plan_names
+from guest.network.names import bind, plan_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,17 +17,21 @@ if TYPE_CHECKING:
     from guest.sysroot import View
 
 
-def plan(context: Context, view: View) -> Iterator[Edit | Note]:
-    settings, stack = context.settings, context.guest.stack
+def plan(context: Context, view: View) -> Iterator[Edit | Note | Check]:
+    settings, stack, cards = context.settings, context.guest.stack, context.machine.cards
     if not settings.interfaces or stack is None:
         return
-    cards = context.machine.cards
-    bound = bind(view, stack, choose_cards(settings.interfaces, cards), cards)
-    yield from plan_names(view, bound, cards)
-    yield from stack.render(view, Network(bound, settings.resolver))
-    for interface in bound:
-        if not interface.interface.gateways and not interface.interface.addresses and not interface.interface.dhcp4:
-            yield Note(f"[[{interface.interface.label}]] ({interface.name}) gets no IPv4 address")
+    network = Network(bind(view, stack, settings.interfaces, cards), settings.resolver)
+    yield from plan_names(view, network.interfaces, cards)
+    for other in STACKS:
+        if other is not stack:
+            yield from other.disown(view, network.interfaces)
+    yield from stack.render(view, network)
+    yield Check(lambda written: verify(written, stack, network))
+    for bound in network.interfaces:
+        side = bound.interface.of(4)
+        if not side.addresses and not side.dhcp and network.controller_of(bound) is None:
+            yield Note(f"[[{bound.interface.label}]] ({bound.name}) gets no IPv4 address")
 
 
 CHANGE = Change("network", plan)

@@ -58,6 +58,7 @@ def parse_os_release(content: str) -> Release | None:
 
 
 def _unquote(raw: str) -> str:
+    raw = raw[:_VALUE_LIMIT]  # shlex takes minutes for a hostile one of megabytes
     try:
         words = shlex.split(raw)
     except ValueError:
@@ -70,6 +71,8 @@ def parse_version(words: str) -> tuple[int, ...]:
     found = re.match(r"[^0-9]{0,20}(\d{1,9}(?:\.\d{1,9}){0,3})", words)
     return tuple(int(number) for number in found[1].split(".")) if found else ()
 
+
+_VALUE_LIMIT = 1000
 
 # In this order: Oracle ships a redhat-release that says Red Hat, CentOS one that says CentOS (FACTS-distros 1.1).
 _LEGACY = (

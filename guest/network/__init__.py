@@ -5,23 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
-from guest.network import ifcfg, ifupdown
+from guest.network import ifcfg, ifcfg_read, ifupdown, keyfile, netplan, networkd
 
 if TYPE_CHECKING:
     from guest.network.stack import Stack
     from guest.sysroot import View
 
-# The first one with evidence is in charge.
-STACKS: tuple[Stack, ...] = (ifcfg.STACK, ifupdown.STACK)
+# The first one with evidence is in charge. In an order that settles what lies side by side in one guest: netplan feeds
+# NetworkManager or networkd; EL's releases say ifcfg or not; a card in /etc/network/interfaces is none of NetworkManager's.
+STACKS: tuple[Stack, ...] = (netplan.STACK, ifcfg.STACK, ifupdown.STACK, keyfile.STACK, networkd.STACK)
+# Where nothing is enabled, what is configured tells: (stack, folder, how a file's name begins, how it ends).
+_LEFT_BEHIND = (
+    (ifcfg.STACK, ifcfg_read.FOLDER, "ifcfg-", ""),
+    (keyfile.STACK, keyfile.FOLDER, "", ".nmconnection"),
+    (networkd.STACK, networkd.FOLDER, "", ".network"),
+)
 
 
 def find_stack(view: View, family: str, version: tuple[int, ...], wanted: str | None) -> tuple[Stack, str]:
-    """(stack, why). Raises CustomizerError where no stack known here is in charge."""
+    """(stack, why): by the document, else by release and what is enabled, else by what is configured (LESSONS L4).
+
+    Raises CustomizerError where no stack known here is in charge.
+    """
     if wanted is not None:
         return next(stack for stack in STACKS if stack.name == wanted), "the document says so"
     for stack in STACKS:
         if why := stack.evidence(view, family, version):
             return stack, why
+    for stack, folder, start, end in _LEFT_BEHIND:
+        for name in view.names(folder):
+            if name.startswith(start) and name.endswith(end) and name != "ifcfg-lo":
+                return stack, f"nothing is enabled, but there is {folder}/{name}"
     raise CustomizerError(
         "network.unknown-stack",
         "nothing that is known here configures the guest's network",

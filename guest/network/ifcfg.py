@@ -1,4 +1,8 @@
-"""ifcfg: /etc/sysconfig/network-scripts as initscripts and NetworkManager's ifcfg-rh plugin read it (EL6 to EL8)."""
+"""ifcfg: /etc/sysconfig/network-scripts as initscripts and NetworkManager's ifcfg-rh plugin read it (EL5 to EL8 and kin).
+
+EL6 to EL8 may be read by either, so that what is written means the same to both. EL5 has a dialect of its own: one IPv4
+address a file, NETMASK, no DNS servers beyond two.
+"""
 
 from __future__ import annotations
 
@@ -6,111 +10,185 @@ import re
 from typing import TYPE_CHECKING
 
 from guest.edits import Edit, SetAside, WriteFile
-from guest.network.stack import Stack, sysv_starts
-from guest.sysroot import text
+from guest.network import ifcfg_read, networkd, shellvars
+from guest.network.ifcfg_read import FOLDER, SYSCONFIG_NETWORK
+from guest.network.keyfile import is_enabled as network_manager_is_enabled
+from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Network, Resolver, Vlan
+from guest.network.stack import Stack, inexpressible, sysv_starts
+from guest.network.versions import release
+from guest.sysroot import exists, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from guest.network.model import BoundInterface, IpSide, IpVersion, Network, Resolver
+    from guest.network.model import Address, BoundInterface, IpSide, IpVersion
     from guest.sysroot import View
 
-FOLDER = "/etc/sysconfig/network-scripts"
-SYSCONFIG_NETWORK = "/etc/sysconfig/network"
 _ROUTE_FILES: tuple[tuple[IpVersion, str], ...] = ((4, "route"), (6, "route6"))
-# Both readers skip files that end so; whatever else stands in the folder is a live profile (FACTS-distros 3.2).
-_IGNORED = ("~", ".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave")
 _GLOBAL_ROUTE_KEYS = ("GATEWAY", "GATEWAYDEV", "IPV6_DEFAULTGW", "IPV6_DEFAULTDEV")
+# The last release whose new profiles are ifcfg files, by ID; EL and its rebuilds are "" (FACTS-distros 3.3, 10).
+_LAST_WITH_IFCFG = {"fedora": 32, "amzn": 2018, "openeuler": 22, "kylin": 10, "neokylin": 7, "": 8}
+# initscripts take a VLAN's number from its name, which has one of two forms (EL6's ifup).
+_VLAN_NAME = re.compile(r".+\.(\d{1,4})|vlan(\d{1,4})")
 
 
 def evidence(view: View, family: str, version: tuple[int, ...]) -> str | None:
     if view.state(FOLDER) is None:
         return None
-    if family == "redhat" and version and 6 <= version[0] <= 8:
-        return f"release {version[0]} reads ifcfg files"
-    if sysv_starts(view, "network", ("/etc/rc.d/rc3.d", "/etc/rc3.d")):
+    identity, major = release(view)
+    last = _LAST_WITH_IFCFG.get(identity, _LAST_WITH_IFCFG[""])
+    starts = sysv_starts(view, "network", ("/etc/rc.d/rc3.d", "/etc/rc3.d"))
+    managed = network_manager_is_enabled(view)
+    if family == "redhat" and version and 1 <= (major or version[0]) <= last:
+        if networkd.is_enabled(view) and not managed and not starts:
+            return None  # an administrator's choice
+        return f"release {major or version[0]} reads ifcfg files"
+    if starts and not managed:
         return "the network service is started by SysV init"
     return None
 
 
-def carries_dns(_view: View) -> bool:
-    """Both readers rewrite resolv.conf from the profiles."""
-    return True
+def _is_el5(view: View) -> bool:
+    identity, major = release(view)
+    return identity not in ("fedora", "amzn", "openeuler", "kylin") and 0 < major <= 5
+
+
+def carries_dns(view: View) -> bool:
+    """Both readers rewrite resolv.conf from the profiles; EL5 knows two servers, and leaves the file alone where there are none."""
+    return not _is_el5(view)
 
 
 def known_name(view: View, mac: str) -> str | None:
-    for name in _profiles(view):
-        keys = parse_assignments(text(view, f"{FOLDER}/{name}") or "")
+    for name in ifcfg_read.profiles(view):
+        keys = ifcfg_read.keys_of(view, name)
         if keys.get("HWADDR", "").lower() == mac:
             return keys.get("DEVICE")
     return None
 
 
-def parse_assignments(content: str) -> dict[str, str]:
-    """KEY=value lines of a shell file, quotes taken off; the last one of a key counts."""
-    found = (re.match(r"\s*([A-Za-z0-9_]+)=(.*?)\s*$", line) for line in content.splitlines())
-    return {match[1]: match[2].strip("\"'") for match in found if match}
+# ---- render
 
 
 def render(view: View, network: Network) -> Iterator[Edit]:
-    yield from _set_stale_aside(view, network)
-    for number, bound in enumerate(network.interfaces):
-        resolver = network.resolver if number == 0 else None
-        lines = [
-            f"# [[{bound.interface.label}]] by guest-customizer",
-            *_profile(bound, resolver, network.resolver),
-        ]
-        yield WriteFile(f"{FOLDER}/ifcfg-{bound.name}", _joined(lines), "network card", mode=0o644)
+    _refuse_what_is_missing(view, network)
+    el5 = _is_el5(view)
+    files: dict[str, list[str]] = {}
+    for bound in network.interfaces:
+        heading = f"# [[{bound.interface.label}]] by guest-customizer"
+        files[f"ifcfg-{bound.name}"] = [heading, *_profile(network, bound, el5)]
+        for number, address in enumerate(bound.interface.of(4).addresses[1:] if el5 else (), 1):
+            alias = [
+                f"DEVICE={bound.name}:{number}",
+                "ONPARENT=yes",
+                f"IPADDR={address.ip}",
+                f"NETMASK={address.netmask}",
+            ]
+            files[f"ifcfg-{bound.name}:{number}"] = [heading, *alias]
         for version, prefix in _ROUTE_FILES:
-            routes = [*_routes(bound.name, bound.interface.of(version))]
-            if routes:
-                yield WriteFile(f"{FOLDER}/{prefix}-{bound.name}", _joined(routes), "static routes", mode=0o644)
-    yield from _global_file(view, network)
+            if routes := [*_route_lines(bound.name, bound.interface.of(version))]:
+                files[f"{prefix}-{bound.name}"] = routes
+    yield from _set_aside(view, network, set(files))
+    for name, lines in files.items():
+        content = "".join(f"{line}\n" for line in lines).encode()
+        yield WriteFile(f"{FOLDER}/{name}", content, "network interface", mode=0o644)
+    yield from _global_file(view, network, el5)
+    yield from _bonding_alias(view, network)
 
 
-def _joined(lines: list[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode()
+def _refuse_what_is_missing(view: View, network: Network) -> None:
+    """What initscripts need another package for; NetworkManager brings it all itself."""
+    _, major = release(view)
+    by_initscripts = not network_manager_is_enabled(view)
+    for bound in network.interfaces:
+        label, virtual = bound.interface.label, bound.interface.virtual
+        if isinstance(virtual, Bridge) and by_initscripts and major <= 7 and not exists(view, "/usr/sbin/brctl"):
+            raise inexpressible("ifcfg", label, "a bridge needs bridge-utils", "install bridge-utils in the template")
+        if isinstance(virtual, Vlan) and (by_initscripts or major <= 6):
+            found = _VLAN_NAME.fullmatch(bound.name)
+            if found is None or int(found[1] or found[2]) != virtual.id:
+                hint = "leave out `name`, or call it after its parent and number: eth0.42"
+                raise inexpressible("ifcfg", label, "a VLAN's name has to end with its number", hint)
+        if bound.interface.dhcp6 and _is_el5(view) and not exists(view, "/sbin/dhcp6c"):
+            raise inexpressible("ifcfg", label, "DHCPv6 needs dhcpv6-client", "install dhcpv6-client in the template")
 
 
-def _profile(bound: BoundInterface, resolver: Resolver | None, anywhere: Resolver) -> Iterator[str]:
+def _profile(network: Network, bound: BoundInterface, el5: bool) -> Iterator[str]:
     interface = bound.interface
-    yield "TYPE=Ethernet"
+    yield from _device(network, bound)
+    controller = network.controller_of(bound)
+    if controller is None:
+        yield from _ipv4(interface.of(4), el5)
+        yield from _ipv6(network, bound, el5)
+    else:
+        yield "BOOTPROTO=none"
+    if (mtu := network.mtu_of(bound)) is not None:
+        yield f"MTU={mtu}"
+    if controller is None:
+        yield from _dns(network, bound, el5)
+    elif isinstance(controller.interface.virtual, Bond):
+        yield f"MASTER={controller.name}"
+        yield "SLAVE=yes"
+    else:
+        yield f"BRIDGE={controller.name}"
+
+
+def _device(network: Network, bound: BoundInterface) -> Iterator[str]:
+    virtual = bound.interface.virtual
+    yield f"TYPE={type(virtual).__name__ if virtual else 'Ethernet'}"
     yield f"DEVICE={bound.name}"
     yield f"NAME={bound.name}"
-    yield f"HWADDR={bound.mac.upper()}"
+    if bound.mac:
+        yield f"HWADDR={bound.mac.upper()}"
     yield "ONBOOT=yes"
-    yield from _ipv4(interface.of(4))
-    yield from _ipv6(bound, interface.of(6))
-    if interface.mtu is not None:
-        yield f"MTU={interface.mtu}"
-    if resolver:
-        for number, server in enumerate(resolver.servers, 1):
-            yield f"DNS{number}={server}"
-        if resolver.search:
-            yield f'DOMAIN="{" ".join(resolver.search)}"'
-    if anywhere.servers and (interface.dhcp4 or interface.dhcp6):
-        # The document names the servers: DHCP's would come on top (both readers) or instead (initscripts).
-        yield "PEERDNS=no"
+    match virtual:
+        case Vlan(parent=parent, id=number):
+            yield "VLAN=yes"
+            yield f"PHYSDEV={network.labelled(parent).name}"
+            yield f"VLAN_ID={number}"
+        case Bond(mode=mode):
+            yield "BONDING_MASTER=yes"
+            yield f'BONDING_OPTS="mode={mode.value} miimon={BOND_MIIMON_MS}"'
+        case Bridge():
+            yield "STP=no"
+            yield "DELAY=0"
 
 
-def _ipv4(side: IpSide) -> Iterator[str]:
+def _ipv4(side: IpSide, el5: bool) -> Iterator[str]:
     yield f"BOOTPROTO={'dhcp' if side.dhcp else 'none'}"
-    for number, address in enumerate(side.addresses):
+    for number, address in enumerate(side.addresses[:1] if el5 else side.addresses):
         # IPADDR, IPADDR1, IPADDR2 …: the one scheme that every reader takes (FACTS-distros 3.2).
         suffix = str(number) if number else ""
         yield f"IPADDR{suffix}={address.ip}"
-        yield f"PREFIX{suffix}={address.network.prefixlen}"
-    if side.gateway is not None and side.gateway_is_on_link:
-        yield f"GATEWAY={side.gateway}"
+        yield f"NETMASK={address.netmask}" if el5 else f"PREFIX{suffix}={address.network.prefixlen}"
     if side.gateway is not None:
+        if _is_in_first_subnet(side):
+            yield f"GATEWAY={side.gateway}"
         yield "DEFROUTE=yes"
 
 
-def _ipv6(bound: BoundInterface, side: IpSide) -> Iterator[str]:
+def _is_in_first_subnet(side: IpSide) -> bool:
+    """initscripts pass over a GATEWAY outside the subnet of the first address."""
+    return side.gateway is not None and side.gateway in side.addresses[0].network
+
+
+def _ipv6(network: Network, bound: BoundInterface, el5: bool) -> Iterator[str]:
+    side = bound.interface.of(6)
     advertisements = bound.interface.accepts_router_advertisements
+    servers = [s for s in network.resolver_of(bound).servers if s.version == 6 and not el5]
     if not side.addresses and not side.dhcp and advertisements is None:
+        if servers:
+            # NetworkManager drops IPv6 servers where IPv6 is off, as it is to it where nothing is said.
+            yield "IPV6INIT=yes"
+            yield "IPV6_AUTOCONF=yes"
         return  # not said: the guest's own way
-    if not side.addresses and not side.dhcp and advertisements is False and not side.routes:
+    if not side.addresses and not side.dhcp and advertisements is False:
+        if servers:
+            raise inexpressible(
+                "ifcfg",
+                bound.interface.label,
+                "IPv6 DNS servers need IPv6 on this interface",
+                "give them as `dns` in the section of an interface that has IPv6, or leave them out",
+            )
         yield "IPV6INIT=no"
         return
     yield "IPV6INIT=yes"
@@ -128,64 +206,84 @@ def _ipv6(bound: BoundInterface, side: IpSide) -> Iterator[str]:
         yield "IPV6_DEFROUTE=yes"
 
 
-def _routes(name: str, side: IpSide) -> Iterator[str]:
-    if side.gateway is not None and not side.gateway_is_on_link:
-        # `network` ignores a GATEWAY outside the subnet; a host route first makes it reachable for both readers.
-        yield f"{side.gateway}/{32 if side.version == 4 else 128} dev {name}"
+def _dns(network: Network, bound: BoundInterface, el5: bool) -> Iterator[str]:
+    resolver = Resolver() if el5 else network.resolver_of(bound)
+    for number, server in enumerate(resolver.servers, 1):
+        yield f"DNS{number}={server}"
+    if resolver.search:
+        yield f'DOMAIN="{" ".join(resolver.search)}"'
+    if network.replaces_dhcp_dns(bound) and (bound.interface.dhcp4 or bound.interface.dhcp6):
+        # The document names the servers: DHCP's would come on top (both readers) or instead (initscripts).
+        yield "PEERDNS=no"
+
+
+def _route_lines(name: str, side: IpSide) -> Iterator[str]:
+    in_file = side.version == 4 and not _is_in_first_subnet(side)
+    if side.gateway is not None and (in_file or not side.gateway_is_on_link):
+        yield from _host_route(name, side, side.gateway)
         yield f"default via {side.gateway} dev {name}"
     for route in side.routes:
-        via = f" via {route.via}" if route.via is not None else ""
-        metric = f" metric {route.metric}" if route.metric is not None else ""
-        yield f"{route.destination}{via} dev {name}{metric}"
+        if route.via is not None and side.addresses:
+            yield from _host_route(name, side, route.via)
+        yield ifcfg_read.spell(route, name)
 
 
-def _profiles(view: View) -> list[str]:
-    return [
-        name
-        for name in view.names(FOLDER)
-        if name.startswith("ifcfg-") and name != "ifcfg-lo" and not name.endswith(_IGNORED)
-    ]
+def _host_route(name: str, side: IpSide, gateway: Address) -> Iterator[str]:
+    """The readers refuse a gateway outside the subnets; a route to it makes it reachable for both."""
+    if not side.reaches(gateway):
+        yield f"{gateway}/{32 if side.version == 4 else 128} dev {name}"
 
 
-def _set_stale_aside(view: View, network: Network) -> Iterator[Edit]:
-    """Other profiles of the cards that we configure, and the route files that belong to them (LESSONS L2)."""
-    macs = {bound.mac for bound in network.interfaces}
-    names = {bound.name for bound in network.interfaces}
-    stale = set(names)
-    for profile in _profiles(view):
-        keys = parse_assignments(text(view, f"{FOLDER}/{profile}") or "")
+# ---- what else is there
+
+
+def _set_aside(view: View, network: Network, keep: set[str]) -> Iterator[Edit]:
+    """Other profiles of our interfaces, and the route files that belong to them (LESSONS L2)."""
+    stale = set(network.names)
+    for profile in ifcfg_read.profiles(view):
+        keys = ifcfg_read.keys_of(view, profile)
         own_name = profile.removeprefix("ifcfg-")
         device = keys.get("DEVICE", "").split(":")[0] or own_name.split(":")[0]
-        if keys.get("HWADDR", "").lower() in macs or device in names or own_name.split(":")[0] in names:
+        ours = {device, own_name.split(":")[0]} & network.names
+        if keys.get("HWADDR", "").lower() in network.macs or ours:
             stale.add(own_name)
-            if own_name not in names:
-                yield SetAside(f"{FOLDER}/{profile}", "another profile of a card that is configured anew")
-    ours = {
-        f"{prefix}-{b.name}"
-        for b in network.interfaces
-        for v, prefix in _ROUTE_FILES
-        if [*_routes(b.name, b.interface.of(v))]
-    }
+            if profile not in keep:
+                yield SetAside(f"{FOLDER}/{profile}", "another profile of an interface that is configured anew")
     for name in view.names(FOLDER):
         kind, _, owner = name.partition("-")
-        if kind in ("route", "route6", "rule", "rule6", "keys") and owner in stale and name not in ours:
+        if kind in ("route", "route6", "rule", "rule6", "keys") and owner in stale and name not in keep:
             yield SetAside(f"{FOLDER}/{name}", "belongs to a profile that is configured anew")
 
 
-def _global_file(view: View, network: Network) -> Iterator[Edit]:
+def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:
+    if view.state(FOLDER) is not None:
+        yield from _set_aside(view, Network(interfaces, Resolver()), set())
+
+
+def _global_file(view: View, network: Network, el5: bool) -> Iterator[Edit]:
     """A gateway in /etc/sysconfig/network overrides every card's; NETWORKING=no stops the network."""
     old = text(view, SYSCONFIG_NETWORK)
-    lines = ("NETWORKING=yes\n" if old is None else old).splitlines(keepends=True)
-    gateways = any(bound.interface.gateways for bound in network.interfaces)
-    kept = [line for line in lines if not (gateways and _key(line) in _GLOBAL_ROUTE_KEYS)]
-    kept = ["NETWORKING=yes\n" if _key(line) == "NETWORKING" and "yes" not in line else line for line in kept]
-    content = "".join(kept)
-    if content != old:
+    found = shellvars.parse(old or "")
+    changes: dict[str, str | None] = {}
+    if old is None or found.get("NETWORKING", "yes").lower() not in ("yes", "true"):
+        changes["NETWORKING"] = "yes"
+    with_ipv6 = any(b.interface.of(6).addresses or b.interface.dhcp6 or b.interface.slaac for b in network.interfaces)
+    if with_ipv6 and (el5 or "NETWORKING_IPV6" in found) and found.get("NETWORKING_IPV6", "no").lower() != "yes":
+        changes["NETWORKING_IPV6"] = "yes"
+    if any(bound.interface.gateways for bound in network.interfaces):
+        changes |= {key: None for key in _GLOBAL_ROUTE_KEYS if key in found}
+    if changes:
+        content = shellvars.assign(old or "", changes, mark="")
         yield WriteFile(SYSCONFIG_NETWORK, content.encode("utf-8", "surrogateescape"), "the cards' own gateways count")
 
 
-def _key(line: str) -> str:
-    return line.split("=", 1)[0].strip()
+def _bonding_alias(view: View, network: Network) -> Iterator[Edit]:
+    """Up to EL6 the module is found by the bond's name."""
+    bonds = [bound.name for bound in network.interfaces if isinstance(bound.interface.virtual, Bond)]
+    _, major = release(view)
+    if bonds and 0 < major <= 6:
+        content = "".join(f"alias {name} bonding\n" for name in bonds).encode()
+        yield WriteFile("/etc/modprobe.d/guest-customizer-bonding.conf", content, "bonding for a bond", mode=0o644)
 
 
-STACK = Stack("ifcfg", evidence, render, carries_dns, known_name)
+STACK = Stack("ifcfg", evidence, render, ifcfg_read.recover, disown, carries_dns, known_name)

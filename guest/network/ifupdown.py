@@ -1,114 +1,176 @@
-"""ifupdown: /etc/network/interfaces and what it sources (Debian, Devuan, Ubuntu up to 17.04). See interfaces(5)."""
+"""ifupdown: /etc/network/interfaces (Debian, Devuan, Ubuntu up to 17.04). See interfaces(5) and its changelog."""
 
 from __future__ import annotations
 
-import fnmatch
-import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from guest.edits import Edit, SetAside, WriteFile
-from guest.network.stack import Stack, sysv_starts, wants
+from guest.edits import Edit, WriteFile
+from guest.network import interfaces_file, keyfile, networkd
+from guest.network.ifupdown_read import recover
+from guest.network.interfaces_file import INTERFACES, MARK
+from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Network, Resolver, Vlan
+from guest.network.stack import Stack, inexpressible, sysv_starts, wants
+from guest.network.versions import Version, dpkg_version, release
 from guest.sysroot import exists, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from guest.network.model import BoundInterface, IpSide, Network, Resolver
+    from guest.network.model import BoundInterface, IpSide
     from guest.sysroot import View
 
-INTERFACES = "/etc/network/interfaces"
-_MARK = "# guest-customizer: "
-# Words that begin a stanza; every other line belongs to the stanza above it.
-_KEYWORDS = (
-    "auto",
-    "iface",
-    "mapping",
-    "source",
-    "source-directory",
-    "no-auto-down",
-    "no-scripts",
-    "rename",
-    "template",
-)
-# source-directory reads only names of this shape (0.7.44 and later).
-_DIRECTORY_NAME = re.compile(r"[A-Za-z0-9_-]+")
+# Ubuntu 12.04 has 0.7~beta2: no prefix length behind an address, no VLANs of its own, no accept_ra for DHCPv6.
+_AFTER_BETA: Version = (0, 7, 1)
+_VERSION_OF = {("ubuntu", 12): (0, 7), ("debian", 7): (0, 7, 8)}
+_HOOKS = "/etc/network/if-pre-up.d"
 
 
 def evidence(view: View, family: str, _version: tuple[int, ...]) -> str | None:
     if view.read(INTERFACES) is None:
+        return None
+    if family == "debian" and not interfaces_file.configured(view):
+        # With both installed, NetworkManager has every card that is not named in the file (FACTS-distros 1.4).
+        if keyfile.is_enabled(view) or networkd.is_enabled(view):
+            return None
+        if exists(view, "/sbin/ifup") or exists(view, "/usr/sbin/ifup"):
+            return "ifup is installed and /etc/network/interfaces is there"
         return None
     if wants(view, "networking.service"):
         return "networking.service is enabled and /etc/network/interfaces is there"
     if sysv_starts(view, "networking", ("/etc/rcS.d", "/etc/rc2.d")):
         return "networking is started by SysV init and /etc/network/interfaces is there"
     if family == "debian" and (exists(view, "/sbin/ifup") or exists(view, "/usr/sbin/ifup")):
-        return "ifup is installed and /etc/network/interfaces is there"
+        return "ifup is installed and /etc/network/interfaces names cards"
     return None
 
 
 def carries_dns(view: View) -> bool:
-    """dns-* options are read by resolvconf's hooks, and by nothing else."""
+    """dns-* options are read by resolvconf's hooks, and by nothing else that owns resolv.conf."""
     return "resolvconf" in (view.link_target("/etc/resolv.conf") or "")
 
 
 def known_name(view: View, mac: str) -> str | None:
     """The name of a stanza with `hwaddress ether MAC`."""
-    name = None
-    for line in _joined_lines(text(view, INTERFACES) or ""):
-        words = line.split()
-        if words[:1] == ["iface"] and len(words) > 1:
-            name = words[1]
-        elif words[:1] == ["hwaddress"] and words[-1].lower() == mac:
-            return name
+    for stanza in interfaces_file.stanzas(view):
+        if stanza.words[:1] == ("iface",) and len(stanza.words) > 1:
+            macs = [value.split()[-1:] for option, value in stanza.options() if option == "hwaddress"]
+            if [mac] in [[word.lower() for word in words] for words in macs]:
+                return stanza.words[1]
     return None
 
 
 def render(view: View, network: Network) -> Iterator[Edit]:
-    names = {interface.name for interface in network.interfaces}
-    for path in _sourced_files(view):
-        yield from _without_our_cards(view, path, names)
+    _refuse_what_is_missing(view, network)
+    names = interfaces_file.with_takers(view, network.names)
+    for path in interfaces_file.sourced_files(view):
+        yield from interfaces_file.without(view, path, names, f"its cards are configured in {INTERFACES}")
     old = text(view, INTERFACES) or "auto lo\niface lo inet loopback\n"
-    kept = "".join(_drop(old, names)).rstrip("\n")
-    with_dns = carries_dns(view)
-    blocks = [
-        _block(interface, network.resolver if with_dns and number == 0 else None)
-        for number, interface in enumerate(network.interfaces)
-    ]
+    kept = interfaces_file.drop(old, names).rstrip("\n")
+    blocks = [_block(view, network, bound) for bound in network.in_order()]
     content = "\n\n".join([kept, *blocks]) + "\n"
-    yield WriteFile(INTERFACES, content.encode("utf-8", "surrogateescape"), "network cards")
+    yield WriteFile(INTERFACES, content.encode("utf-8", "surrogateescape"), "network interfaces")
 
 
-def _block(bound: BoundInterface, resolver: Resolver | None) -> str:
-    interface = bound.interface
-    stanzas = [line for version in (4, 6) for line in _stanzas(bound, interface.of(version))]
-    if not stanzas:
-        # Named, but with nothing to set: up, without an address.
-        stanzas = [[f"iface {bound.name} inet manual"]]
-    if interface.mtu is not None:
-        # Only the first stanza: `mtu` of inet6 sets a sysctl that the link's own MTU bounds anyway.
-        stanzas[0].insert(1, _mtu(bound, stanzas[0][0]))
-    if resolver:
-        stanzas[0] += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
-        stanzas[0] += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
-    body = "\n".join("\n    ".join(stanza) for stanza in stanzas)
-    return f"{_MARK}[[{interface.label}]] {bound.mac}\nauto {bound.name}\n{body}"
+def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:
+    names = Network(interfaces, Resolver()).names
+    for path in (INTERFACES, *interfaces_file.sourced_files(view)):
+        yield from interfaces_file.without(view, path, names, "its cards are configured elsewhere")
 
 
-def _mtu(bound: BoundInterface, heading: str) -> str:
-    if heading.endswith(" static"):
-        return f"mtu {bound.interface.mtu}"
-    # The other methods have no `mtu` in older releases; pre-up is read by every one.
-    return f"pre-up ip link set dev {bound.name} mtu {bound.interface.mtu}"
+def _version(view: View) -> Version | None:
+    return dpkg_version(view, "ifupdown") or _VERSION_OF.get(release(view))
 
 
-def _stanzas(bound: BoundInterface, side: IpSide) -> Iterator[list[str]]:
+def _is_beta(view: View) -> bool:
+    version = _version(view)
+    return version is not None and version < _AFTER_BETA
+
+
+def _refuse_what_is_missing(view: View, network: Network) -> None:
+    """Options that no installed package reads would be passed over without a word."""
+    for bound in network.interfaces:
+        label, virtual = bound.interface.label, bound.interface.virtual
+        if isinstance(virtual, Bond) and not exists(view, f"{_HOOKS}/ifenslave"):
+            raise inexpressible("ifupdown", label, "a bond needs ifenslave", "install ifenslave in the template")
+        if isinstance(virtual, Bridge) and not exists(view, f"{_HOOKS}/bridge"):
+            raise inexpressible(
+                "ifupdown", label, "a bridge needs bridge-utils", "install bridge-utils in the template"
+            )
+        if isinstance(virtual, Vlan):
+            _refuse_vlan(view, network, bound, virtual)
+
+
+def _refuse_vlan(view: View, network: Network, bound: BoundInterface, virtual: Vlan) -> None:
+    """ifupdown makes VLANs of names such as ens3.42 by itself (0.7~rc3 and later), the vlan package vlan42 too."""
+    label, parent = bound.interface.label, network.labelled(virtual.parent).name
+    own_name = bound.name == f"{parent}.{virtual.id}"
+    if own_name and not _is_beta(view):
+        return
+    if not own_name and not re.fullmatch(f"vlan0*{virtual.id}", bound.name):
+        hint = "leave out `name`, or call it after its parent and number: eth0.42"
+        raise inexpressible("ifupdown", label, "a VLAN's name has to end with its number", hint)
+    if not exists(view, f"{_HOOKS}/vlan"):
+        raise inexpressible("ifupdown", label, "such a VLAN needs the package vlan", "install vlan in the template")
+
+
+# ---- one interface
+
+
+def _block(view: View, network: Network, bound: BoundInterface) -> str:
+    stanzas = _stanzas(view, network, bound)
+    first = stanzas[0]
+    first[1:1] = [*_device(network, bound), *_mtu(network, bound, first[0])]
+    resolver = network.resolver_of(bound)
+    if carries_dns(view) and network.controller_of(bound) is None:
+        first += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
+        first += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
+    # A card that is a port comes up with its bond or bridge.
+    auto = [] if bound.mac and network.controller_of(bound) else [f"auto {bound.name}"]
+    heading = f"{MARK}[[{bound.interface.label}]] {bound.mac or ''}".rstrip()
+    return "\n".join([heading, *auto, *("\n    ".join(stanza) for stanza in stanzas)])
+
+
+def _device(network: Network, bound: BoundInterface) -> list[str]:
+    match bound.interface.virtual:
+        case Vlan(parent=parent):
+            return [f"vlan-raw-device {network.labelled(parent).name}"]
+        case Bond(mode=mode, ports=ports):
+            names = " ".join(network.labelled(port).name for port in ports)
+            return [f"bond-slaves {names}", f"bond-mode {mode.value}", f"bond-miimon {BOND_MIIMON_MS}"]
+        case Bridge(ports=ports):
+            names = " ".join(network.labelled(port).name for port in ports)
+            return [f"bridge_ports {names}", "bridge_stp off", "bridge_fd 0"]
+    return []
+
+
+def _mtu(network: Network, bound: BoundInterface, heading: str) -> list[str]:
+    """In the first stanza alone: `mtu` of inet6 sets a sysctl that the link's own MTU bounds anyway."""
+    mtu = network.mtu_of(bound)
+    if mtu is None:
+        return []
+    if heading.endswith("inet static"):
+        return [f"mtu {mtu}"]
+    # The other methods have no `mtu` in older releases. What is made by ifup is there only after pre-up.
+    return [f"{'pre-up' if bound.mac else 'up'} ip link set dev {bound.name} mtu {mtu}"]
+
+
+def _stanzas(view: View, network: Network, bound: BoundInterface) -> list[list[str]]:
+    if network.controller_of(bound) is not None:
+        return [[f"iface {bound.name} inet manual"]]
+    found = [stanza for version in (4, 6) for stanza in _of_version(view, bound, bound.interface.of(version))]
+    # Named, but with nothing to set: up, without an address. Up to 0.8.5 `manual` did not bring it up.
+    return found or [[f"iface {bound.name} inet manual", f"up ip link set dev {bound.name} up"]]
+
+
+def _of_version(view: View, bound: BoundInterface, side: IpSide) -> Iterator[list[str]]:
     """One stanza per address (interfaces(5): several of one name are all applied)."""
     inet = "inet" if side.version == 4 else "inet6"
     extras = [*_route_commands(bound.name, side)]
     for number, address in enumerate(side.addresses):
-        stanza = [f"iface {bound.name} {inet} static", f"address {address}"]
+        netmask = address.netmask if side.version == 4 else address.network.prefixlen
+        spelled = [f"address {address.ip}", f"netmask {netmask}"] if _is_beta(view) else [f"address {address}"]
+        stanza = [f"iface {bound.name} {inet} static", *spelled]
         if number == 0:
             if side.gateway is not None and side.gateway_is_on_link:
                 stanza.append(f"gateway {side.gateway}")
@@ -118,16 +180,20 @@ def _stanzas(bound: BoundInterface, side: IpSide) -> Iterator[list[str]]:
         yield stanza
     if side.addresses:
         return
+    slaac = bound.interface.slaac if side.version == 6 else None
     if side.dhcp:
-        yield [f"iface {bound.name} {inet} dhcp", *_advertisements(bound, side), *extras]
-    elif side.version == 6 and bound.interface.slaac:
+        advertisements = _advertisements(bound, side)
+        if advertisements and _is_beta(view):
+            what = "this version has no word for router advertisements beside DHCPv6"
+            raise inexpressible("ifupdown", bound.interface.label, what, "leave out `slaac`")
+        yield [f"iface {bound.name} {inet} dhcp", *advertisements, *extras]
+    elif slaac:
         yield [f"iface {bound.name} inet6 auto", *extras]
-    elif side.version == 6 and bound.interface.slaac is False:
-        yield [
-            f"iface {bound.name} inet6 manual",
-            f"pre-up sysctl -qw net.ipv6.conf.{bound.name}.accept_ra=0",
-            *extras,
-        ]
+    elif slaac is False:
+        # An option of `manual` only from 0.8 on.
+        when = "pre-up" if bound.mac else "up"
+        off = f"{when} echo 0 > /proc/sys/net/ipv6/conf/{bound.name}/accept_ra || true"
+        yield [f"iface {bound.name} inet6 manual", off, *extras]
     elif extras:
         yield [f"iface {bound.name} {inet} manual", *extras]
 
@@ -136,14 +202,10 @@ def _advertisements(bound: BoundInterface, side: IpSide) -> list[str]:
     accepts = bound.interface.accepts_router_advertisements
     if side.version == 4 or accepts is None:
         return []
-    # A static IPv6 address alone does not stop router advertisements (FACTS-distros 3).
-    return (
-        ["accept_ra 1", "autoconf 1"]
-        if accepts
-        else ["accept_ra 0", "autoconf 0"]
-        if side.addresses
-        else ["accept_ra 1"]
-    )
+    if accepts:
+        return ["accept_ra 1", "autoconf 1"]
+    # A static IPv6 address alone does not stop router advertisements (FACTS-distros 3); DHCPv6 needs them for its routes.
+    return ["accept_ra 0", "autoconf 0"] if side.addresses else ["accept_ra 1", "autoconf 0"]
 
 
 def _route_commands(name: str, side: IpSide) -> Iterator[str]:
@@ -154,103 +216,8 @@ def _route_commands(name: str, side: IpSide) -> Iterator[str]:
     for route in side.routes:
         via = f" via {route.via}" if route.via is not None else ""
         metric = f" metric {route.metric}" if route.metric is not None else ""
-        yield f"up {program} {route.destination}{via} dev {name}{metric}"
+        onlink = " onlink" if route.via is not None and not side.reaches(route.via) else ""
+        yield f"up {program} {route.destination}{via} dev {name}{metric}{onlink}"
 
 
-@dataclass(frozen=True)
-class _Stanza:
-    """Lines that belong together, as they stand, with their line ends."""
-
-    words: tuple[str, ...]  # of the first line; () for what stands before any stanza
-    lines: tuple[str, ...]
-
-
-def _joined_lines(content: str) -> list[str]:
-    return content.replace("\\\n", " ").splitlines()
-
-
-def _split(content: str) -> Iterator[_Stanza]:
-    words: tuple[str, ...] = ()
-    lines: list[str] = []
-    continued = False
-    for line in content.splitlines(keepends=True):
-        first = () if continued or line.lstrip().startswith("#") else tuple(line.split())
-        continued = line.rstrip("\n").endswith("\\")
-        if first and (first[0] in _KEYWORDS or first[0].startswith("allow-")):
-            # Comments and blank lines directly above a stanza go with it.
-            above = len(lines)
-            while above and (not lines[above - 1].strip() or lines[above - 1].lstrip().startswith("#")):
-                above -= 1
-            yield _Stanza(words, tuple(lines[:above]))
-            words, lines = first, lines[above:]
-        lines.append(line if line.endswith("\n") else line + "\n")
-    yield _Stanza(words, tuple(lines))
-
-
-def _drop(content: str, names: set[str]) -> Iterator[str]:
-    """The file without the stanzas of these cards; other lines stay byte for byte."""
-    for stanza in _split(content):
-        lines = [line for line in stanza.lines if not line.startswith(_MARK)]
-        match stanza.words:
-            case ("iface", name, *_) if _card_of(name) in names:
-                # The comments that followed stay: they may be about something else.
-                yield from _comments(lines)
-            case (word, *listed) if word == "auto" or word.startswith("allow-"):
-                kept = [name for name in listed if _card_of(name) not in names]
-                if kept == listed:
-                    yield from lines
-                else:
-                    yield from _comments(lines)
-                    if kept:
-                        yield f"{word} {' '.join(kept)}\n"
-            case _:
-                yield from lines
-
-
-def _comments(lines: Iterable[str]) -> list[str]:
-    return [line for line in lines if line.lstrip().startswith("#")]
-
-
-def _card_of(name: str) -> str:
-    """ens3:1 is another address of ens3; ens3.10 is a card of its own."""
-    return name.partition(":")[0].partition("=")[0]
-
-
-def _sourced_files(view: View) -> list[str]:
-    """Files that /etc/network/interfaces reads, one level deep, in its order."""
-    found: list[str] = []
-    for line in _joined_lines(text(view, INTERFACES) or ""):
-        words = line.split()
-        if words[:1] == ["source"]:
-            for pattern in words[1:]:
-                folder, name = posixpath.split(posixpath.join("/etc/network", pattern))
-                found += [
-                    posixpath.join(folder, entry) for entry in view.names(folder) if fnmatch.fnmatchcase(entry, name)
-                ]
-        elif words[:1] == ["source-directory"]:
-            for pattern in words[1:]:
-                folder = posixpath.join("/etc/network", pattern)
-                found += [
-                    posixpath.join(folder, entry) for entry in view.names(folder) if _DIRECTORY_NAME.fullmatch(entry)
-                ]
-    return list(dict.fromkeys(found))
-
-
-def _without_our_cards(view: View, path: str, names: set[str]) -> Iterator[Edit]:
-    content = text(view, path)
-    if content is None:
-        return
-    kept = "".join(_drop(content, names))
-    if kept == content:
-        return
-    if any(stanza.words for stanza in _split(kept)):
-        yield WriteFile(
-            path,
-            kept.encode("utf-8", "surrogateescape"),
-            "its cards are configured in /etc/network/interfaces",
-        )
-    else:
-        yield SetAside(path, "its cards are configured in /etc/network/interfaces")
-
-
-STACK = Stack("ifupdown", evidence, render, carries_dns, known_name)
+STACK = Stack("ifupdown", evidence, render, recover, disown, carries_dns, known_name)

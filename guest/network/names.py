@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from guest.edits import SetAside, WriteFile
 from guest.errors import CustomizerError
-from guest.network.model import BoundInterface, Interface
+from guest.network import ini
+from guest.network.model import BoundInterface, Interface, Vlan
 from guest.sysroot import exists, text
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 PERSISTENT_RULES = "/etc/udev/rules.d/70-persistent-net.rules"
 LINK_FOLDER = "/etc/systemd/network"
 _LINK_PREFIX = "10-guest-customizer-"
+NAME_LIMIT = 15  # IFNAMSIZ without the zero byte
 _KERNEL_NAME = re.compile(r"eth\d+")
+# Writes 70-persistent-net.rules: EL6, Debian up to 8, SLES 11 to 15.
+_GENERATOR = "75-persistent-net-generator.rules"
 _RULES_FOLDERS = ("/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 # Where guests keep the kernel command line of their next boot.
 _BOOT_FILES = (
@@ -31,10 +35,15 @@ _BOOT_FILES = (
 
 
 def choose_cards(interfaces: tuple[Interface, ...], cards: tuple[Card, ...]) -> tuple[tuple[Interface, Card], ...]:
-    """Needs nothing of the guest. Raises CustomizerError where a card is not here, or is meant twice."""
+    """The interfaces that are cards, with theirs; needs nothing of the guest.
+
+    Raises CustomizerError where a card is not here, or is meant twice.
+    """
     chosen: dict[str, str] = {}
     pairs = []
     for interface in interfaces:
+        if interface.virtual is not None:
+            continue
         card = _choose_card(interface, cards)
         if card.mac in chosen:
             raise CustomizerError(
@@ -68,22 +77,44 @@ def _choose_card(interface: Interface, cards: tuple[Card, ...]) -> Card:
 
 
 def bind(
-    view: View, stack: Stack, pairs: tuple[tuple[Interface, Card], ...], cards: tuple[Card, ...]
+    view: View, stack: Stack, interfaces: tuple[Interface, ...], cards: tuple[Card, ...]
 ) -> tuple[BoundInterface, ...]:
-    """Gives each interface the name its card has in the guest."""
+    """Gives each interface its name in the guest, in the document's order. Raises CustomizerError as choose_cards does."""
     predictable = uses_predictable_names(view)
-    bound = []
-    for interface, card in pairs:
-        by_order = f"eth{cards.index(card)}"
-        name = (
-            _persistent_name(view, card.mac)
-            or (interface.name if interface.mac and interface.name else None)
-            or (card.predicted[0] if predictable and card.predicted else None)
-            or stack.known_name(view, card.mac)
-            or by_order
+    bound = {
+        interface.label: BoundInterface(
+            interface, _card_name(view, stack, interface, card, cards, predictable=predictable), card.mac
         )
-        bound.append(BoundInterface(interface, name, card.mac))
-    return tuple(bound)
+        for interface, card in choose_cards(interfaces, cards)
+    }
+    waiting = [interface for interface in interfaces if interface.virtual is not None]
+    for interface in sorted(waiting, key=lambda interface: isinstance(interface.virtual, Vlan)):
+        # VLANs last: their names are made of their parents'; one on top of another VLAN has to have a name.
+        bound[interface.label] = BoundInterface(interface, _virtual_name(interface, bound), None)
+    return tuple(bound[interface.label] for interface in interfaces)
+
+
+def _card_name(
+    view: View, stack: Stack, interface: Interface, card: Card, cards: tuple[Card, ...], *, predictable: bool
+) -> str:
+    return (
+        _persistent_name(view, card.mac)
+        or _linked_name(view, card.mac)
+        or (interface.name if interface.mac and interface.name else None)
+        or (card.predicted[0] if predictable and card.predicted else None)
+        or stack.known_name(view, card.mac)
+        or f"eth{cards.index(card)}"
+    )
+
+
+def _virtual_name(interface: Interface, bound: dict[str, BoundInterface]) -> str:
+    if interface.name is not None:
+        return interface.name
+    if isinstance(interface.virtual, Vlan):
+        parent = bound.get(interface.virtual.parent)
+        name = f"{parent.name}.{interface.virtual.id}" if parent else ""
+        return name if 0 < len(name) <= NAME_LIMIT else f"vlan{interface.virtual.id}"
+    return interface.label
 
 
 def uses_predictable_names(view: View) -> bool:
@@ -113,16 +144,16 @@ def _boot_texts(view: View) -> Iterator[str]:
 
 def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card, ...]) -> Iterator[Edit]:
     """Pins the names where something could give others, and takes away what binds names to cards that are gone."""
-    yield from _drop_stale_rules(view, cards)
+    by_rule = _rule_in_force(view, _GENERATOR)
+    yield from _plan_rules(view, cards, bound if by_rule else ())
     pinned = {}
-    # A .link file counts from systemd 209 on; where 80-net-name-slot.rules is (EL7), that rule is first and wins.
-    if _rule_in_force(view, "80-net-setup-link.rules") and not _rule_in_force(view, "80-net-name-slot.rules"):
+    # A .link file counts from systemd 209 on; where 80-net-name-slot.rules is (EL7), that rule is first and wins, and
+    # where the generator is (SLES up to 15), its rules.
+    by_link = _rule_in_force(view, "80-net-setup-link.rules") and not _rule_in_force(view, "80-net-name-slot.rules")
+    if by_link and not by_rule:
         # Names such as eth0 are the kernel's own to give: pinning them races with it (FACTS-distros 4.3).
-        pinned = {f"{_LINK_PREFIX}{b.name}.link": b for b in bound if not _KERNEL_NAME.fullmatch(b.name)}
-    ours = {interface.mac for interface in bound}
-    for name in view.names(LINK_FOLDER):
-        if name.startswith(_LINK_PREFIX) and name not in pinned and _mentions(view, f"{LINK_FOLDER}/{name}", ours):
-            yield SetAside(f"{LINK_FOLDER}/{name}", "pinned an earlier name")
+        pinned = {f"{_LINK_PREFIX}{b.name}.link": b for b in bound if b.mac and not _KERNEL_NAME.fullmatch(b.name)}
+    yield from _drop_stale_links(view, set(pinned), bound, {card.mac for card in cards})
     for name, interface in pinned.items():
         content = (
             f"# {interface.mac} keeps its name.\n[Match]\nMACAddress={interface.mac}\n\n[Link]\nName={interface.name}\n"
@@ -130,13 +161,39 @@ def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card,
         yield WriteFile(f"{LINK_FOLDER}/{name}", content.encode(), f"pins the name {interface.name}", mode=0o644)
 
 
-def _mentions(view: View, path: str, macs: set[str]) -> bool:
-    content = (text(view, path) or "").lower()
-    return any(mac in content for mac in macs)
+def _drop_stale_links(
+    view: View, pinned: set[str], bound: tuple[BoundInterface, ...], here: set[str]
+) -> Iterator[Edit]:
+    """Our own .link files of an earlier name, and others that keep one of these names for a card that is gone."""
+    macs, names = {b.mac for b in bound if b.mac}, {b.name for b in bound if b.mac}
+    for file, matched, name in _links(view):
+        if file in pinned:
+            continue
+        if file.startswith(_LINK_PREFIX) and matched & macs:
+            yield SetAside(f"{LINK_FOLDER}/{file}", "pinned an earlier name")
+        elif name in names and matched and not matched & here:
+            yield SetAside(f"{LINK_FOLDER}/{file}", "keeps a name for a card that is gone")
+
+
+def _links(view: View) -> Iterator[tuple[str, set[str], str | None]]:
+    """(file name, MACs in lower case, name) of each .link file in /etc."""
+    for file in view.names(LINK_FOLDER):
+        if file.endswith(".link"):
+            link = ini.parse(text(view, f"{LINK_FOLDER}/{file}") or "")
+            matched = link.merged("Match").every("MACAddress")
+            yield file, {mac.lower() for value in matched for mac in value.split()}, link.merged("Link").last("Name")
+
+
+def _linked_name(view: View, mac: str) -> str | None:
+    """The name that the administrator's own .link file gives a card."""
+    found = (name for file, macs, name in _links(view) if mac in macs and not file.startswith(_LINK_PREFIX))
+    return next((name for name in found if name), None)
 
 
 _RULE_MAC = re.compile(r'(?:ATTR|SYSFS)\{address\}=="([0-9A-Fa-f:]{17})"')
-_RULE_NAME = re.compile(r'NAME="([^"]+)"')
+_RULE_NAME = re.compile(r'\bNAME="([^"]+)"')
+# As YaST and the generator write it. DRIVERS keeps VLANs and bonds away, which have the same MAC.
+_RULE = 'SUBSYSTEM=="net", ACTION=="add", DRIVERS=="?*", ATTR{{address}}=="{mac}", ATTR{{type}}=="1", NAME="{name}"\n'
 
 
 def _persistent_name(view: View, mac: str) -> str | None:
@@ -147,19 +204,23 @@ def _persistent_name(view: View, mac: str) -> str | None:
     return None
 
 
-def _drop_stale_rules(view: View, cards: tuple[Card, ...]) -> Iterator[Edit]:
-    """A rule for a card that is gone keeps eth0 taken, and the clone's card becomes eth1 (LESSONS L13)."""
-    content = text(view, PERSISTENT_RULES)
-    if content is None:
-        return
-    here = {card.mac for card in cards}
-    lines = content.splitlines(keepends=True)
+def _plan_rules(view: View, cards: tuple[Card, ...], pinned: tuple[BoundInterface, ...]) -> Iterator[Edit]:
+    """70-persistent-net.rules with the cards that are here.
+
+    A rule for a card that is gone keeps eth0 taken, and the clone's card becomes eth1 (LESSONS L13). Where udev's generator
+    writes such rules, ours are there before it looks.
+    """
+    old = text(view, PERSISTENT_RULES)
+    ours = {bound.mac: bound.name for bound in pinned if bound.mac}
+    here = {card.mac for card in cards} - set(ours)
+    lines = (old or "").splitlines(keepends=True)
     kept = [line for line in lines if not (found := _RULE_MAC.search(line)) or found[1].lower() in here]
-    if len(kept) == len(lines):
+    kept = [line for line in kept if not ((name := _RULE_NAME.search(line)) and name[1] in ours.values())]
+    new = "".join(kept) + "".join(_RULE.format(mac=mac, name=name) for mac, name in ours.items())
+    if new == (old or ""):
         return
-    if any(_RULE_MAC.search(line) for line in kept):
-        yield WriteFile(
-            PERSISTENT_RULES, "".join(kept).encode("utf-8", "surrogateescape"), "names of cards that are gone"
-        )
+    if _RULE_MAC.search(new):
+        reason = "names of the cards that are here"
+        yield WriteFile(PERSISTENT_RULES, new.encode("utf-8", "surrogateescape"), reason)
     else:
         yield SetAside(PERSISTENT_RULES, "names of cards that are gone")

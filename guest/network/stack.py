@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guest.errors import CustomizerError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from guest.edits import Edit
-    from guest.network.model import Network
+    from guest.network.model import BoundInterface, Interface, Network
     from guest.sysroot import View
 
 
@@ -20,12 +22,23 @@ class Stack:
     name: str
     # (view, family name, version numbers) -> the reason, for the report
     evidence: Callable[[View, str, tuple[int, ...]], str | None]
-    # The edits that make the guest's files say this network. Raises CustomizerError for what the stack cannot express.
+    # The edits that make the guest's files say this network. Raises what inexpressible() makes.
     render: Callable[[View, Network], Iterator[Edit]]
-    # Whether the cards' own files hold the DNS servers in this guest.
+    # What the guest's files now say of one interface, read back for verification; None where they say nothing of it. Of the
+    # network it takes the names that go with labels, nothing else.
+    recover: Callable[[View, Network, BoundInterface], Interface | None]
+    # Sets aside, or takes out of files that hold more, whatever this stack says of these interfaces: another one is in
+    # charge of them (LESSONS L2).
+    disown: Callable[[View, tuple[BoundInterface, ...]], Iterator[Edit]]
+    # Whether the interfaces' own files hold the DNS servers in this guest.
     carries_dns: Callable[[View], bool]
     # The name that the guest's present files of this stack give to a MAC; None where they name none.
     known_name: Callable[[View, str], str | None]
+
+
+def inexpressible(stack: str, label: str, what: str, hint: str) -> CustomizerError:
+    """For what a stack, or this release of it, cannot say: refused before the first write, never dropped."""
+    return CustomizerError("network.inexpressible", f"[[{label}]] in this guest's {stack}: {what}", hint)
 
 
 def wants(view: View, unit: str) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from configobj.validate import ValidateError
 
-from guest.network.model import Address, AddressWithPrefix, Route
-from guest.settings.model import PowerAction
+from guest.network.model import Address, AddressWithPrefix, BondMode, Route
+from guest.settings.model import Action, PowerAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +70,7 @@ request_id = _matching(
 interface_name = _matching(
     _INTERFACE_NAME, "must be a network device name: at most 15 letters, digits, dashes or underscores"
 )
+label = _matching(re.compile(r".+"), "must be the name of a section below [network]")
 device_reference = _matching(_DEVICE, "must be UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev")
 container_uuid = _matching(_UUID, "must be the UUID of a LUKS container, as `cryptsetup luksUUID` prints it")
 
@@ -192,11 +193,25 @@ def medium_path(value: Raw) -> str:
     return text
 
 
+def bond_mode(value: Raw) -> BondMode:
+    try:
+        return BondMode(one(value))
+    except ValueError:
+        raise ValidateError(f"must be one of: {', '.join(mode.value for mode in BondMode)}") from None
+
+
 def power_action(value: Raw) -> PowerAction:
     try:
         return PowerAction(one(value))
     except ValueError:
         raise ValidateError("must be off, reboot or halt") from None
+
+
+def request_action(value: Raw) -> Action:
+    try:
+        return Action(one(value))
+    except ValueError:
+        raise ValidateError("must be customize or undo") from None
 
 
 def choice(*names: str) -> Callable[[Raw], str]:

@@ -12,10 +12,21 @@ from configobj.validate import Validator
 from guest.distro import FAMILIES
 from guest.errors import CustomizerError
 from guest.network import STACKS
-from guest.network.model import Interface, Resolver
+from guest.network.model import Bond, Bridge, Interface, Resolver, Virtual, Vlan
 from guest.settings import checks
 from guest.settings.contradictions import contradictions
-from guest.settings.model import FirstBoot, GuestOverrides, Identity, Power, PowerAction, Script, Settings, Unlock
+from guest.settings.model import (
+    Action,
+    FirstBoot,
+    GuestOverrides,
+    Identity,
+    Power,
+    PowerAction,
+    Request,
+    Script,
+    Settings,
+    Unlock,
+)
 from guest.settings.problems import (
     DOCUMENT,
     DocumentError,
@@ -95,6 +106,7 @@ def _validator() -> Validator:
             "address6": checks.address6,
             "addresses": checks.several(checks.address),
             "addresses_with_prefix": checks.several(checks.address_with_prefix),
+            "bond_mode": checks.bond_mode,
             "device_reference": checks.device_reference,
             "domain": checks.domain,
             "domains": checks.several(checks.domain),
@@ -102,11 +114,14 @@ def _validator() -> Validator:
             "format_version": checks.format_version,
             "hostname": checks.hostname,
             "interface_name": checks.interface_name,
+            "label": checks.label,
+            "labels": checks.several(checks.label),
             "mac": checks.mac,
             "medium_path": checks.medium_path,
             "medium_paths": checks.several(checks.medium_path),
             "network_stack": checks.choice(*(stack.name for stack in STACKS)),
             "power_action": checks.power_action,
+            "request_action": checks.request_action,
             "request_id": checks.request_id,
             "route": checks.route,
             "secret": checks.secret,
@@ -178,9 +193,10 @@ def _read_unlocks(medium: View, checked: Checked) -> tuple[tuple[Unlock, ...], t
 
 def _to_settings(values: Any, scripts: tuple[Script, ...], unlocks: tuple[Unlock, ...]) -> Settings:  # noqa: ANN401 (as above)
     dns, first_boot, guest, power = (values.get(name, {}) for name in ("dns", "first_boot", "guest", "power"))
-    identity = values.get("identity", {})
+    identity, request = values.get("identity", {}), values.get("request", {})
     return Settings(
         request_id=values["id"],
+        request=Request(request.get("action") or Action.CUSTOMIZE, bool(request.get("force"))),
         identity=Identity(identity.get("hostname"), identity.get("domain")),
         resolver=Resolver(dns.get("servers") or (), dns.get("search") or ()),
         interfaces=tuple(_to_interface(label, card) for label, card in values.get("network", {}).items()),
@@ -194,6 +210,7 @@ def _to_settings(values: Any, scripts: tuple[Script, ...], unlocks: tuple[Unlock
 def _to_interface(label: str, card: Any) -> Interface:  # noqa: ANN401 (as above)
     return Interface(
         label=label,
+        virtual=_to_virtual(card),
         mac=card["mac"],
         name=card["name"],
         position=card["position"],
@@ -204,4 +221,13 @@ def _to_interface(label: str, card: Any) -> Interface:  # noqa: ANN401 (as above
         slaac=card["slaac"],
         mtu=card["mtu"],
         routes=tuple(card.get("routes", {}).values()),
+        resolver=Resolver(card["dns"] or (), card["search"] or ()),
     )
+
+
+def _to_virtual(card: Any) -> Virtual | None:  # noqa: ANN401 (as above)
+    if card["vlan"] is not None:
+        return Vlan(card["parent"], card["vlan"])
+    if card["bond"] is not None:
+        return Bond(card["bond"], card["ports"])
+    return Bridge(card["ports"]) if card["bridge"] else None

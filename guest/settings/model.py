@@ -18,6 +18,21 @@ class PowerAction(Enum):
     HALT = "halt"
 
 
+class Action(Enum):
+    """What a request is for."""
+
+    CUSTOMIZE = "customize"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True)
+class Request:
+    """`force` makes an undo overwrite files that were changed since."""
+
+    action: Action = Action.CUSTOMIZE
+    force: bool = False
+
+
 @dataclass(frozen=True)
 class Identity:
     hostname: str | None
@@ -72,6 +87,7 @@ class Power:
 @dataclass(frozen=True)
 class Settings:
     request_id: str
+    request: Request
     identity: Identity
     resolver: Resolver
     interfaces: tuple[Interface, ...]

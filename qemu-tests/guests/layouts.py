@@ -66,6 +66,7 @@ class Expected:
     skipped: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     healthy: bool = True
+    same: bool = True  # where nothing was done: every byte of the disks is as it was
     state: str = "/var/lib/guest-customizer"  # where the reader, who makes no bind mounts, finds our own folder
 
 

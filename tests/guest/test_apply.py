@@ -1,14 +1,19 @@
 """All or none: modes, owners and xattrs are kept, a failure puts everything back, an interrupted run is taken back."""
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from guest import apply, journal
-from guest.edits import Edit, MakeLink, Overlay, SetAside, WriteFile
+from guest.edits import Edit, MakeFolder, MakeLink, Overlay, SetAside, WriteFile
 from guest.errors import CustomizerError
-from guest.sysroot import Sysroot
+from guest.prepare import prepare
+from guest.standing import APPEND_ONLY, IMMUTABLE
+from guest.sysroot import Sysroot, View
+from whole import guard, whole
 
 
 @pytest.fixture
@@ -110,7 +115,7 @@ def test_a_failure_at_any_call_puts_everything_back(
         try:
             apply.apply(guest, "test", edits)
             failed = False
-        except apply.RestoredError:
+        except (apply.RestoredError, OSError):  # OSError: while it still only looked
             failed = True
         monkeypatch.undo()
         assert journal.unfinished(guest) == ()
@@ -138,7 +143,7 @@ def test_an_interrupted_run_is_taken_back_by_the_next(root: Path, monkeypatch: p
     assert content(root) != before
     with Sysroot(root) as guest:
         (interrupted,) = journal.unfinished(guest)
-        apply.roll_back(guest, interrupted)
+        apply.recover(guest, interrupted)
         assert journal.unfinished(guest) == ()
         assert not journal.is_done(guest, "test")
     assert content(root) == before
@@ -156,5 +161,202 @@ def test_too_little_room_is_seen_before_the_first_write(root: Path, monkeypatch:
     monkeypatch.setattr(os, "fstatvfs", lambda _: full)
     monkeypatch.setattr(os, "statvfs", lambda _: full)
     with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
-        apply.check_room(guest, EDITS)
+        prepare(guest, "test", EDITS)
     assert caught.value.code == "apply.no-space"
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this to files")
+
+
+def test_a_folder_with_a_mode_of_its_own(root: Path) -> None:
+    edits = (MakeFolder("/root/.ssh", "", 0o700), WriteFile("/root/.ssh/authorized_keys", b"key", "", mode=0o600))
+    assert carry_out(root, edits) == ("/root/.ssh", "/root/.ssh/authorized_keys")
+    assert (root / "root/.ssh").stat().st_mode & 0o7777 == 0o700
+    assert (root / "root").stat().st_mode & 0o7777 == 0o755
+    assert carry_out(root, edits) == ()
+
+
+@needs_root
+def test_an_owner_of_its_own(root: Path) -> None:
+    carry_out(root, (MakeFolder("/home/a", "", 0o750, (7, 8)), WriteFile("/home/a/f", b"", "", owner=(7, 8))))
+    assert [(root / path).stat().st_uid for path in ("home", "home/a", "home/a/f")] == [0, 7, 7]
+
+
+@needs_root
+def test_an_acl_is_kept_and_does_not_widen_the_mode(root: Path) -> None:
+    acl = bytes.fromhex("02000000 01000600ffffffff 0200070007000000 04000400ffffffff 10000700ffffffff 20000400ffffffff")
+    os.setxattr(root / "etc/changed", "system.posix_acl_access", acl)
+    assert carry_out(root, (WriteFile("/etc/changed", b"new", "", mode=0o600),)) == ("/etc/changed",)
+    assert (root / "etc/changed").stat().st_mode & 0o7777 == 0o600
+    assert "system.posix_acl_access" in os.listxattr(root / "etc/changed")
+
+
+@needs_root
+@pytest.mark.parametrize("flags", [IMMUTABLE, APPEND_ONLY])
+def test_immutable_files_and_folders_are_so_again_afterwards(root: Path, flags: int) -> None:
+    guarded = [root / "etc/changed", root / "etc"]
+    for path in guarded:
+        guard(path, flags)
+    try:
+        carry_out(root)
+        assert (root / "etc/changed").read_text() == "new"
+        assert [whole(root)[str(path.relative_to(root))][5] for path in guarded] == [flags, flags]
+    finally:
+        for path in guarded:
+            guard(path, 0)
+
+
+def test_a_check_that_is_not_content_puts_everything_back(root: Path) -> None:
+    before = content(root)
+    with Sysroot(root) as guest, pytest.raises(apply.RestoredError) as caught:
+        apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits, (lambda _: None, lambda _: "it is not so"))
+    assert caught.value.code == "apply.not-understood"
+    assert "it is not so" in caught.value.message
+    assert content(root) == before
+
+
+def test_a_mistake_of_ours_puts_everything_back_too(root: Path) -> None:
+    before = content(root)
+    with Sysroot(root) as guest, pytest.raises(apply.RestoredError) as caught:
+        apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits, (lambda _: {}["s3cret"],))
+    assert caught.value.code == "internal"
+    assert "s3cret" not in str(caught.value)
+    assert content(root) == before
+
+
+def test_a_check_sees_the_guest_as_it_has_become(root: Path) -> None:
+    def check(view: View) -> str | None:
+        return None if view.read("/etc/changed") == b"new" else "old"
+
+    with Sysroot(root) as guest:
+        apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits, (check,))
+
+
+def test_a_disk_that_does_not_keep_what_is_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = content(root)
+
+    def tamper(*_: object) -> None:
+        monkeypatch.undo()
+        (root / "etc/changed").write_text("NEW")
+
+    monkeypatch.setattr(os, "posix_fadvise", tamper)
+    with pytest.raises(apply.RestoredError) as caught:
+        carry_out(root)
+    assert caught.value.code == "apply.not-kept"
+    assert content(root) == before
+
+
+def test_when_putting_back_fails_too_the_next_run_goes_on(root: Path) -> None:
+    before = content(root)
+    backups = root / "var/lib/guest-customizer/requests/test/backup"
+
+    def lose_backups(_: View) -> str:
+        backups.rename(backups.with_name("lost"))
+        return "the backups are lost, too"
+
+    with Sysroot(root) as guest, pytest.raises(apply.HalfDoneError) as caught:
+        apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits, (lose_backups,))
+    assert caught.value.code == "apply.half-done"
+    with Sysroot(root) as guest:
+        (interrupted,) = journal.unfinished(guest)
+        half = content(root)
+        with pytest.raises(CustomizerError) as second:
+            apply.recover(guest, interrupted)
+        assert second.value.code == "apply.no-backup"
+        assert content(root) == half, "nothing is put back before all of it can be"
+        backups.with_name("lost").rename(backups)
+        (backups / "0000").write_bytes(b"damaged")
+        with pytest.raises(CustomizerError, match=r"apply\.no-backup"):
+            apply.recover(guest, interrupted)
+        (backups / "0000").write_bytes(b"old")
+        apply.recover(guest, interrupted)
+    assert content(root) == before
+
+
+@needs_root
+def test_no_backup_no_change(root: Path) -> None:
+    before = content(root)
+    guard(root / "var/lib", IMMUTABLE)
+    try:
+        with pytest.raises(apply.RestoredError) as caught:
+            carry_out(root)
+    finally:
+        guard(root / "var/lib", 0)
+    assert caught.value.code == "apply.failed"
+    assert content(root) == before
+
+
+def interrupted_journal(root: Path) -> journal.Journal:
+    carry_out(root)
+    with Sysroot(root) as guest:
+        done = journal.read_journal(guest, "test")
+        assert done is not None
+        interrupted = replace(done, phase=journal.Phase.APPLYING)
+        apply.write_journal(guest, interrupted)
+    return interrupted
+
+
+def test_nothing_is_taken_back_while_a_file_system_is_missing(root: Path) -> None:
+    """/boot was mounted when its file was changed, and is not now: restoring would write below the mount point."""
+    interrupted = interrupted_journal(root)
+    after = content(root)
+    lost = replace(
+        interrupted, records=(*interrupted.records[:-1], replace(interrupted.records[-1], mount_point="/etc"))
+    )
+    with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
+        apply.recover(guest, lost)
+    assert caught.value.code == "storage.needed-mount"
+    assert content(root) == after
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda _: "",
+        lambda _: "[" * 100_000,
+        lambda text: text.replace('"format": 2', '"format": 3'),
+        lambda text: text.replace('"id": "test"', '"id": "../../../etc"'),
+        lambda text: text.replace('"path": "/etc/changed"', '"path": "/etc/../changed"'),
+        lambda text: text.replace('"path": "/etc/changed"', '"path": "/"'),
+        lambda text: text.replace('"mode": 416', '"mode": -1'),
+        lambda text: text.replace('"uid"', '"uid": true, "x"'),
+        lambda text: text.replace('"backup": "0000"', '"backup": "../../../../../etc/shadow"'),
+        lambda text: text.replace('"kind": "file"', '"kind": "device"'),
+        lambda text: text.replace('"phase": "applying"', '"phase": ["applying"]'),
+        lambda text: text.replace('"target": "kept"', '"target": "\\ud800"'),
+    ],
+)
+def test_a_damaged_journal_is_refused(root: Path, damage: Callable[[str], str]) -> None:
+    os.chown(root / "etc/changed", 1, 1) if os.geteuid() == 0 else None
+    interrupted_journal(root)
+    file = root / "var/lib/guest-customizer/requests/test/journal.json"
+    damaged = damage(file.read_text())
+    assert damaged != file.read_text() or os.geteuid() != 0
+    file.write_text(damaged)
+    with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
+        journal.unfinished(guest)
+    assert caught.value.code == "guest.bad-journal"
+
+
+def test_backups_that_no_journal_knows_are_discarded(root: Path) -> None:
+    """A run that ended before its journal was written has left copies of what may be secret."""
+    orphan = root / "var/lib/guest-customizer/requests/gone/backup"
+    orphan.mkdir(parents=True)
+    (orphan / "0000").write_text("secret")
+    carry_out(root)
+    assert [path.name for path in orphan.parents[1].iterdir()] == ["test"]
+
+
+def test_a_state_folder_on_another_disk_by_a_link(root: Path) -> None:
+    (root / "var/lib").rmdir()
+    (root / "data/lib").mkdir(parents=True)
+    (root / "var/lib").symlink_to("../data/lib")
+    carry_out(root)
+    assert (root / "data/lib/guest-customizer/requests/test/journal.json").is_file()
+
+
+def test_long_names(root: Path) -> None:
+    """The temporary name would be longer than a file system takes."""
+    name = "n" * 250
+    assert carry_out(root, (WriteFile(f"/etc/{name}", b"x", ""),)) == (f"/etc/{name}",)

@@ -8,6 +8,7 @@ from guest.settings.problems import DocumentError, index_lines
 
 START = "format = 1\nid = web01\n"
 LAN = "[network]\n[[lan]]\nmac = 52:54:00:12:34:56\n"
+SAN = "[[san]]\nmac = 52:54:00:12:34:57\n"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,68 @@ def test_all_faults_are_reported_at_once_in_order() -> None:
 def test_what_is_no_text_is_refused(content: bytes) -> None:
     with pytest.raises(DocumentError):
         parse(content)
+
+
+BOND = "[[bond0]]\nbond = active-backup\nports = lan, san\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        # What makes an interface that is no card.
+        (LAN + "[[v]]\nvlan = 42\n", 7, "`vlan` and `parent` need each other"),
+        (LAN + "parent = san\n" + SAN, 6, "`vlan` and `parent` need each other"),
+        (LAN + "[[v]]\nvlan = 42\nparent = wan\n", 8, "is not the name of another section"),
+        (LAN + "[[v]]\nvlan = 42\nparent = v\n", 8, "is not the name of another section"),
+        (LAN + "[[v]]\nvlan = 42\nparent = lan\n[[w]]\nvlan = 43\nparent = v\n", 11, "is a VLAN itself"),
+        (LAN + SAN + BOND + "[[v]]\nvlan = 42\nparent = lan\n", 13, "the VLAN lies on that one"),
+        (LAN + SAN + "[[v]]\nvlan = 42\nbridge = yes\nparent = lan\nports = san\n", 10, "excludes `vlan`"),
+        (LAN + "[[v]]\nmac = 52:54:00:00:00:01\nvlan = 42\nparent = lan\n", 7, "chooses a card, and a vlan is none"),
+        (LAN + "[[b]]\nbond = 802.3ad\n", 7, "`ports` and `bond` or `bridge` need each other"),
+        (LAN + "ports = san\n" + SAN, 6, "`ports` and `bond` or `bridge` need each other"),
+        (LAN + "[[b]]\nbridge = yes\nports = wan\n", 8, "names what is not another section"),
+        (LAN + "[[b]]\nbridge = yes\nports = lan, lan\n", 8, "names a section twice"),
+        (LAN + "[[my bridge]]\nbridge = yes\nports = lan\n", 7, "needs a `name`"),
+        # Ports.
+        (LAN + "dhcp4 = yes\n" + SAN + BOND, 6, "belongs into [[bond0]]"),
+        (LAN + "[[[routes]]]\nx = fd00::/8\n" + SAN + BOND, 6, "belong into [[bond0]]"),
+        (LAN + SAN + BOND + "[[br]]\nbridge = yes\nports = lan\n", 5, "is a port of [[bond0]] and of [[br]]"),
+        (LAN + "[[v]]\nvlan = 4\nparent = lan\n[[b]]\nbond = 802.3ad\nports = v\n", 7, "cannot be a port of a bond"),
+        (
+            LAN + "[[a]]\nbridge = yes\nports = lan\n[[b]]\nbridge = yes\nports = a\n",
+            7,
+            "cannot be a port of another bridge",
+        ),
+        (
+            LAN + "[[b]]\nbridge = yes\nports = v\n[[v]]\nvlan = 42\nparent = b\n",
+            8,
+            "names what is made of this section itself",
+        ),
+        # Routes.
+        (LAN + "dhcp4 = yes\n[[[routes]]]\nx = 0.0.0.0/0 via 10.0.0.1\n", 7, "write it as `gateway4`"),
+        (LAN + "dhcp6 = yes\n[[[routes]]]\nx = 10.9.0.0/16 via 10.0.0.1\n", 7, "need an IPv4 address"),
+        (LAN + "dhcp4 = yes\nslaac = no\n[[[routes]]]\nx = fd00::/8 via fe80::1\n", 8, "need an IPv6 address"),
+    ],
+)
+def test_contradictions(text: str, line: int, message: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse((START + text).encode())
+    first = caught.value.problems[0]
+    assert (first.code, first.line) == ("config.contradiction", line)
+    assert message in str(first)
+
+
+def test_vlans_bonds_and_bridges() -> None:
+    text = (
+        START + LAN + SAN + BOND + "dhcp4 = yes\n"
+        "[[storage]]\nvlan = 42\nparent = bond0\naddresses = 10.42.0.1/24\ndns = 10.42.0.2\n"
+        "[[guests]]\nvlan = 43\nparent = bond0\n"
+        "[[br0]]\nbridge = yes\nports = guests\n[[[routes]]]\nx = 0.0.0.0/0 via 10.0.0.9 metric 900\n"
+    )
+    with pytest.raises(DocumentError, match="need an IPv4 address"):
+        parse(text.encode())
+    network = parse(text.replace("[[[routes]]]\nx =", "dhcp4 = yes\n[[[routes]]]\nx =").encode()).values["network"]
+    assert list(network) == ["lan", "san", "bond0", "storage", "guests", "br0"]
 
 
 def test_values() -> None:

@@ -1,0 +1,58 @@
+"""Keeps DHCP clients that write /etc/resolv.conf by themselves from replacing what stands in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from guest.edits import Edit, WriteFile
+from guest.sysroot import exists, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from guest.network.model import Resolver
+    from guest.sysroot import View
+
+DHCLIENT = "/etc/dhcp/dhclient.conf"
+# Sourced by dhclient-script, which defines make_resolv_conf before and calls it after (dhclient-script(8)).
+DHCLIENT_HOOK = "/etc/dhcp/dhclient-enter-hooks.d/guest-customizer"
+# resolvconf's own hook there, `resolvconf`, defines it anew: this one has to come after it.
+DHCLIENT_LATE_HOOK = "/etc/dhcp/dhclient-enter-hooks.d/zz-guest-customizer"
+_DHCLIENT_HOOK = (
+    b"# guest-customizer: /etc/resolv.conf holds the servers that were asked for.\nmake_resolv_conf() { :; }\n"
+)
+_DHCLIENT_BEGIN = "# >>> guest-customizer: this search list instead of DHCP's >>>\n"
+_DHCLIENT_END = "# <<< guest-customizer <<<\n"
+DHCPCD = "/etc/dhcpcd.conf"
+_DHCPCD_LINE = "nohook resolv.conf"
+
+
+def keep_from_dhcp(view: View, resolver: Resolver) -> Iterator[Edit]:
+    """For a guest where some interface asks DHCP, and resolv.conf is a file that we write."""
+    dhclient, dhcpcd = text(view, DHCLIENT), text(view, DHCPCD)
+    if dhclient is not None and resolver.servers:
+        # dhclient.conf could supersede the servers of each IP version, but each lease would drop the other's.
+        yield WriteFile(DHCLIENT_HOOK, _DHCLIENT_HOOK, "DHCP must not replace the DNS servers", mode=0o644)
+    elif dhclient is not None:
+        content = _with_search_list(dhclient, resolver)
+        yield WriteFile(DHCLIENT, content, "DHCP must not replace the search list")
+    if dhcpcd is not None and _DHCPCD_LINE not in dhcpcd.splitlines():
+        # Above any `interface` block: what follows one belongs to it (dhcpcd.conf(5)).
+        changed = f"# guest-customizer: /etc/resolv.conf holds what was asked for.\n{_DHCPCD_LINE}\n{dhcpcd}"
+        yield WriteFile(DHCPCD, changed.encode("utf-8", "surrogateescape"), "DHCP must not replace the DNS servers")
+
+
+def keep_from_resolvconf(view: View, resolver: Resolver) -> Iterator[Edit]:
+    """The same where resolvconf would add DHCP's servers to ours."""
+    if resolver.servers and exists(view, DHCLIENT):
+        yield WriteFile(DHCLIENT_LATE_HOOK, _DHCLIENT_HOOK, "DHCP must not add DNS servers", mode=0o644)
+
+
+def _with_search_list(old: str, resolver: Resolver) -> bytes:
+    quoted = ", ".join(f'"{domain}"' for domain in resolver.search)
+    block = f"{_DHCLIENT_BEGIN}supersede domain-search {quoted};\n{_DHCLIENT_END}"
+    pattern = re.escape(_DHCLIENT_BEGIN) + r"(?:.*\n)*?" + re.escape(_DHCLIENT_END)
+    without = re.sub(pattern, "", old)
+    content = (without if without.endswith("\n") or not without else without + "\n") + block
+    return content.encode("utf-8", "surrogateescape")

@@ -1,0 +1,125 @@
+"""Puts every path of a journal back as it was before. May be interrupted anywhere and repeated: it looks, then acts.
+
+Everything that is to come back is staged and on disk before the first path is touched, as apply.py does going forward.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from guest.errors import CustomizerError
+from guest.staging import file_systems, lift_guards, make_folder, put_guards, remove, stage, switch, temporary
+from guest.standing import Kind, digest_of, look_at
+
+if TYPE_CHECKING:
+    from guest.journal import Journal, Record
+    from guest.sysroot import Sysroot
+
+
+class NothingDoneError(CustomizerError):
+    """It failed before any path was touched."""
+
+
+def roll_back(sysroot: Sysroot, journal: Journal) -> None:
+    """Raises NothingDoneError, CustomizerError, OSError. The caller writes the journal's next phase."""
+    with file_systems(sysroot, [record.path for record in journal.records]) as disks:
+        try:
+            for folder, _ in journal.guarded:
+                lift_guards(sysroot, folder)
+            for record in journal.records:
+                _remove_staged(sysroot, record)
+            changed = [record for record in reversed(journal.records) if not _is_back(sysroot, record)]
+            for record in changed:
+                _stage(sysroot, journal, record)
+            disks.sync()
+        except (OSError, CustomizerError) as error:
+            for record in journal.records:
+                with suppress(OSError, CustomizerError):
+                    _remove_staged(sysroot, record)
+            for folder, guards in journal.guarded:
+                with suppress(OSError, CustomizerError):
+                    put_guards(sysroot, folder, guards)
+            raise _nothing_done(error) from error
+        for record in changed:
+            _switch(sysroot, record)
+        _remove_folders(sysroot, journal)
+        for record in changed:
+            if record.before.guards:
+                put_guards(sysroot, record.path, record.before.guards)
+        for folder, guards in journal.guarded:
+            put_guards(sysroot, folder, guards)
+        disks.sync()
+        _verify(sysroot, journal)
+
+
+def _is_back(sysroot: Sysroot, record: Record) -> bool:
+    return look_at(sysroot, record.path) == record.before
+
+
+def _remove_staged(sysroot: Sysroot, record: Record) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError), sysroot.parent(record.path) as (fd, name):
+        remove(fd, temporary(name))
+
+
+def _stage(sysroot: Sysroot, journal: Journal, record: Record) -> None:
+    if record.before.kind not in (Kind.FILE, Kind.LINK):
+        return
+    content = b""
+    if record.before.kind is Kind.FILE:
+        backup = sysroot.read(f"{journal.backups}/{record.backup}") if record.backup else None
+        if backup is None or digest_of(backup) != record.before.digest:
+            raise CustomizerError(
+                "apply.no-backup",
+                f"the backup of {record.path} is missing or damaged",
+                f"put that file right by hand, then remove {journal.folder} in the guest",
+            )
+        content = backup
+    with sysroot.parent(record.path) as (fd, name):
+        stage(fd, name, record.before, content)
+
+
+def _switch(sysroot: Sysroot, record: Record) -> None:
+    before = record.before
+    if before.kind is Kind.FOLDER:
+        make_folder(sysroot, record.path, before.mode, (before.uid, before.gid))
+        return
+    if record.after.kind is Kind.FOLDER:
+        return
+    with suppress(FileNotFoundError):
+        lift_guards(sysroot, record.path)
+        with sysroot.parent(record.path) as (fd, name):
+            if before.kind is Kind.NONE:
+                remove(fd, name)
+            else:
+                switch(fd, name)
+
+
+def _remove_folders(sysroot: Sysroot, journal: Journal) -> None:
+    """Ours, innermost first, and only if empty: what the guest put there stays."""
+    asked_for = [
+        record.path
+        for record in journal.records
+        if record.after.kind is Kind.FOLDER and record.before.kind is Kind.NONE
+    ]
+    for folder in sorted({*journal.folders, *asked_for}, reverse=True):
+        with suppress(OSError), sysroot.parent(folder) as (fd, name):
+            os.rmdir(name, dir_fd=fd)
+
+
+def _verify(sysroot: Sysroot, journal: Journal) -> None:
+    for record in journal.records:
+        now = look_at(sysroot, record.path)
+        is_ours_and_used = now.kind is Kind.FOLDER and record.after.kind is Kind.FOLDER
+        if not now.is_as(record.before) and not is_ours_and_used:
+            raise CustomizerError(
+                "apply.not-kept", f"{record.path} reads back differently than it was", "the disk may be failing"
+            )
+
+
+def _nothing_done(error: OSError | CustomizerError) -> NothingDoneError:
+    if isinstance(error, CustomizerError):
+        return NothingDoneError(error.code, error.message, error.hint)
+    where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+    return NothingDoneError("apply.failed", f"nothing could be put back: {error.strerror}{where}", "")
