@@ -109,10 +109,10 @@ def mount_guest(tree: MountedTree, files: Sysroot, found: Found) -> Mounts:
     places = frozenset(line.mount_point for line in lines if isinstance(line, Entry))
     discovered = discover_partitions(files, found.root.device, devices, places | tree.mount_points)
     _mount_in_turn(tree, files, plan_mounts(discovered, devices), mounts)
+    if error := find_unsupported(files):
+        raise error  # before an overlay on /etc is only a mount that is missing
     if missing := required_but_missing(mounts.unmounted):
         raise needed_mount(f"nothing can be said about this guest without {missing[0]}", *missing)
-    if error := find_unsupported(files):
-        raise error
     mounts.warnings += [f"{place}: {damage}" for place, damage in tree.damage().items()]
     return mounts
 
