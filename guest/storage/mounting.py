@@ -8,7 +8,7 @@ import fcntl
 import os
 import posixpath
 import struct
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
@@ -58,12 +58,15 @@ def _unmount(target: str) -> None:
 
 
 @contextmanager
-def looked_into(device: BlockDevice, folder: str, data: str = "") -> Iterator[str]:
-    """Mounts a file system for a look that leaves every byte of it as it is. Raises OSError."""
+def looked_into(device: BlockDevice, folder: str, data: str = "", *, replay: bool = False) -> Iterator[str]:
+    """Mounts a file system for a look that leaves every byte of it as it is, unless it may replay its journal.
+
+    Raises OSError.
+    """
     os.makedirs(folder, exist_ok=True)
     fs_type = device.fs_type or ""
-    options = ",".join(option for option in (_NO_REPLAY.get(fs_type, ""), data) if option)
-    with _write_protected(device):
+    options = ",".join(option for option in ("" if replay else _NO_REPLAY.get(fs_type, ""), data) if option)
+    with nullcontext() if replay else _write_protected(device):
         _mount(device.path, folder, fs_type, _RDONLY | _GUARDED, options)
         try:
             yield folder
