@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Ubuntu 12.04 has 0.7~beta2: no prefix length behind an address, no VLANs of its own, no accept_ra for DHCPv6.
 _AFTER_BETA: Version = (0, 7, 1)
 _VERSION_OF = {("ubuntu", 12): (0, 7), ("debian", 7): (0, 7, 8)}
+_DHCP6_CLIENTS = ("/sbin/dhclient", "/usr/sbin/dhclient")
 _HOOKS = "/etc/network/if-pre-up.d"
 
 
@@ -91,6 +92,9 @@ def _refuse_what_is_missing(view: View, network: Network) -> None:
     """Options that no installed package reads would be passed over without a word."""
     for bound in network.interfaces:
         label, virtual = bound.interface.label, bound.interface.virtual
+        if bound.interface.dhcp6 and not any(exists(view, program) for program in _DHCP6_CLIENTS):
+            # ifup knows no other for DHCPv6, and gives up on the whole card (0.8.44 with dhcpcd, as Debian 13 installs it).
+            raise inexpressible("ifupdown", label, "DHCPv6 needs dhclient", "install isc-dhcp-client in the template")
         if isinstance(virtual, Bond) and not exists(view, f"{_HOOKS}/ifenslave"):
             raise inexpressible("ifupdown", label, "a bond needs ifenslave", "install ifenslave in the template")
         if isinstance(virtual, Bridge) and not exists(view, f"{_HOOKS}/bridge"):
@@ -123,8 +127,10 @@ def _block(view: View, network: Network, bound: BoundInterface) -> str:
     first[1:1] = [*_device(network, bound), *_mtu(network, bound, first[0])]
     resolver = network.resolver_of(bound)
     if carries_dns(view) and network.controller_of(bound) is None:
-        first += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
-        first += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
+        # resolvconf keeps one record of each IP version of a card, and each stanza replaces it: only the last one's stays.
+        last = [stanza for stanza in stanzas if stanza[0].split()[2] == first[0].split()[2]][-1]
+        last += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
+        last += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
     # A bond takes its ports itself, and only while they are down.
     controller = network.controller_of(bound)
     taken = controller is not None and isinstance(controller.interface.virtual, Bond)

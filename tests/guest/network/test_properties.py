@@ -23,6 +23,7 @@ NETWORK_MANAGER = {
     "etc/systemd/system/multi-user.target.wants/NetworkManager.service": "",
 }
 BRCTL = {"usr/sbin/brctl": ""}
+DHCLIENT = {"sbin/dhclient": ""}
 RESOLVCONF = {"etc/resolv.conf": "link:/run/resolvconf/resolv.conf"}
 
 
@@ -31,12 +32,12 @@ def el(number):
 
 
 GUESTS = {
-    "ifupdown": (ifupdown.STACK, readers.interfaces, HOOKS),
-    "ifupdown with resolvconf": (ifupdown.STACK, readers.interfaces, HOOKS | RESOLVCONF),
+    "ifupdown": (ifupdown.STACK, readers.interfaces, HOOKS | DHCLIENT),
+    "ifupdown with resolvconf": (ifupdown.STACK, readers.interfaces, HOOKS | DHCLIENT | RESOLVCONF),
     "ifupdown 0.7~beta2": (
         ifupdown.STACK,
         readers.interfaces,
-        HOOKS | {"usr/lib/os-release": 'ID=ubuntu\nVERSION_ID="12.04"\n'},
+        HOOKS | DHCLIENT | {"usr/lib/os-release": 'ID=ubuntu\nVERSION_ID="12.04"\n'},
     ),
     "ifcfg el5": (ifcfg.STACK, readers.ifcfg, el(5)),
     "ifcfg el6": (ifcfg.STACK, readers.ifcfg, el(6)),
