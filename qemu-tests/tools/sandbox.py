@@ -59,6 +59,10 @@ wait
 """
 
 
+class RefusedError(Exception):
+    """Our program would not do it; the message is its own, and begins with the code."""
+
+
 @dataclass(frozen=True)
 class Card:
     name: str
@@ -108,7 +112,7 @@ class Sandbox:
         return self._run([*self._enter(), *enter, *program])
 
     def apply(self, document: str) -> dict[str, Any]:
-        """What our program does to the tree, as in the initrd; returns its summary."""
+        """What our program does to the tree, as in the initrd; returns its summary. Raises RefusedError."""
         cards = [{"mac": card.mac, "name": f"eth{n}", "predicted": [card.name]} for n, card in enumerate(self._cards)]
         with tempfile.TemporaryDirectory(prefix="document-") as name:
             folder = Path(name)
@@ -116,9 +120,12 @@ class Sandbox:
             (folder / "machine.json").write_text(json.dumps({"cards": cards}))
             files = ["--machine", str(folder / "machine.json"), str(folder / "customization.conf")]
             program = [sys.executable, "-m", "guest", "apply", "--json", "--root", str(self.root), *files]
-            return json.loads(
-                self._run(["nsenter", "--mount", "--pid", "--target", self._first, *program], stderr=None)
-            )
+            enter = ["nsenter", "--mount", "--pid", "--target", self._first]
+            environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+            done = subprocess.run([*enter, *program], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RefusedError(done.stderr)
+        return json.loads(done.stdout)
 
     def ip(self, *words: str) -> list[dict[str, Any]]:
         """iproute2's JSON, by the host's `ip`: the guest's own may be older."""
@@ -139,14 +146,14 @@ class Sandbox:
     def _in_guest(self) -> list[str]:
         return [*self._enter(), "chroot", str(self.root)]
 
-    def _run(self, command: list[str], *, check: bool = True, stderr: int | None = subprocess.STDOUT) -> str:
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONPATH": str(REPOSITORY)}
+    def _run(self, command: list[str], *, check: bool = True) -> str:
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
         done = subprocess.run(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             timeout=SECONDS,

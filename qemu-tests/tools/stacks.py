@@ -27,6 +27,8 @@ class Tool:
     start: Callable[[Sandbox], None]
     """Brings the network up as that guest's boot does; what goes on by itself goes on."""
     resolv_conf: str = RESOLV_CONF
+    refused: tuple[str, ...] = ()
+    """Names of intents for which this tree has no program: our program must say so before it writes."""
 
     @property
     def name(self) -> str:
@@ -76,8 +78,10 @@ def netplan_to_network_manager(sandbox: Sandbox) -> None:
 
 TOOLS = (
     Tool(BOOKWORM, flavours.IFUPDOWN, "ifupdown", ifup),
-    Tool(TRIXIE, flavours.IFUPDOWN_DHCPCD, "ifupdown", ifup),
-    Tool(BOOKWORM, flavours.IFUPDOWN_RESOLVCONF, "ifupdown", ifup_resolvconf),
+    # dhcpcd as ifup calls it does no DHCPv6.
+    Tool(TRIXIE, flavours.IFUPDOWN_DHCPCD, "ifupdown", ifup, refused=("dhcp6",)),
+    # Without bridge-utils.
+    Tool(BOOKWORM, flavours.IFUPDOWN_RESOLVCONF, "ifupdown", ifup_resolvconf, refused=("bridge",)),
     Tool(BOOKWORM, flavours.NETWORKD, "networkd", networkd, RESOLVED),
     Tool(TRIXIE, flavours.NETWORKD, "networkd", networkd, RESOLVED),
     Tool(BOOKWORM, flavours.NETPLAN, "netplan", netplan_to_networkd, RESOLVED),
