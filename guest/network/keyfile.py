@@ -82,15 +82,19 @@ def known_name(view: View, mac: str) -> str | None:
 
 
 def render(view: View, network: Network) -> Iterator[Edit]:
-    ours = {_file_of(bound) for bound in network.interfaces}
-    yield from _set_aside(view, network, ours)
+    files = {bound.interface.label: _file_of(view, bound) for bound in network.interfaces}
+    yield from _set_aside(view, network, set(files.values()))
     for bound in network.interfaces:
         content = ini.compose(_sections(network, bound), f"[[{bound.interface.label}]] by guest-customizer")
-        yield WriteFile(f"{FOLDER}/{_file_of(bound)}", content, "network connection", mode=0o600)
+        yield WriteFile(f"{FOLDER}/{files[bound.interface.label]}", content, "network connection", mode=0o600)
 
 
-def _file_of(bound: BoundInterface) -> str:
-    return f"{bound.name}.nmconnection"
+def _file_of(view: View, bound: BoundInterface) -> str:
+    """NAME.nmconnection; but a file of another owner would keep that owner, and be passed over."""
+    name, other = f"{bound.name}.nmconnection", f"guest-customizer-{bound.name}.nmconnection"
+    state = view.state(f"{FOLDER}/{name}")
+    usable = state is None or (state.is_regular and state.uid == 0)
+    return name if usable and view.state(f"{FOLDER}/{other}") is None else other
 
 
 def _uuid(bound: BoundInterface) -> str:
@@ -271,6 +275,9 @@ def _winner(view: View, bound: BoundInterface) -> Ini | None:
     """The profile that NetworkManager takes: one that fits, of the highest priority."""
     fitting = []
     for name in _profiles(view):
+        state = view.state(view.resolve(f"{FOLDER}/{name}"))
+        if state is None or state.uid != 0 or state.permissions & 0o077:
+            continue  # it is passed over: others could read secrets in it, or write it
         profile = _read(view, name)
         connection, mac = _binding(profile)
         device = connection.last("interface-name")

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from guest.network.stack import Stack
     from guest.sysroot import View
 
-PERSISTENT_RULES = "/etc/udev/rules.d/70-persistent-net.rules"
+RULES_FOLDER = "/etc/udev/rules.d"
+PERSISTENT_RULES = f"{RULES_FOLDER}/70-persistent-net.rules"
+_PERSISTENT_NAME = re.compile(r".*-persistent-net.*\.rules")
 LINK_FOLDER = "/etc/systemd/network"
 _LINK_PREFIX = "10-guest-customizer-"
 NAME_LIMIT = 15  # IFNAMSIZ without the zero byte
@@ -205,22 +207,28 @@ def _persistent_name(view: View, mac: str) -> str | None:
 
 
 def _plan_rules(view: View, cards: tuple[Card, ...], pinned: tuple[BoundInterface, ...]) -> Iterator[Edit]:
-    """70-persistent-net.rules with the cards that are here.
+    """70-persistent-net.rules with the cards that are here; from others of its kind, such as cloud-init's, the gone ones go.
 
     A rule for a card that is gone keeps eth0 taken, and the clone's card becomes eth1 (LESSONS L13). Where udev's generator
     writes such rules, ours are there before it looks.
     """
-    old = text(view, PERSISTENT_RULES)
-    ours = {bound.mac: bound.name for bound in pinned if bound.mac}
-    here = {card.mac for card in cards} - set(ours)
-    lines = (old or "").splitlines(keepends=True)
-    kept = [line for line in lines if not (found := _RULE_MAC.search(line)) or found[1].lower() in here]
-    kept = [line for line in kept if not ((name := _RULE_NAME.search(line)) and name[1] in ours.values())]
-    new = "".join(kept) + "".join(_RULE.format(mac=mac, name=name) for mac, name in ours.items())
-    if new == (old or ""):
-        return
-    if _RULE_MAC.search(new):
-        reason = "names of the cards that are here"
-        yield WriteFile(PERSISTENT_RULES, new.encode("utf-8", "surrogateescape"), reason)
-    else:
-        yield SetAside(PERSISTENT_RULES, "names of cards that are gone")
+    others = [f"{RULES_FOLDER}/{name}" for name in view.names(RULES_FOLDER) if _PERSISTENT_NAME.fullmatch(name)]
+    for path in sorted({PERSISTENT_RULES, *others}):
+        ours = {bound.mac: bound.name for bound in pinned if bound.mac} if path == PERSISTENT_RULES else {}
+        old = text(view, path) or ""
+        new = _with_rules(old, {card.mac for card in cards}, ours)
+        if new != old and _RULE_MAC.search(new):
+            yield WriteFile(path, new.encode("utf-8", "surrogateescape"), "names of the cards that are here")
+        elif new != old:
+            yield SetAside(path, "names of cards that are gone")
+
+
+def _with_rules(old: str, here: set[str], ours: dict[str, str]) -> str:
+    """The rules without those of other cards than `here`, and without what ours replace; then ours, by MAC."""
+    kept = []
+    for line in old.splitlines(keepends=True):
+        mac, name = _RULE_MAC.search(line), _RULE_NAME.search(line)
+        gone = mac is not None and (mac[1].lower() not in here or mac[1].lower() in ours)
+        if not gone and not (name is not None and name[1] in ours.values()):
+            kept.append(line)
+    return "".join(kept) + "".join(_RULE.format(mac=mac, name=name) for mac, name in ours.items())

@@ -90,6 +90,10 @@ OURS = "etc/systemd/network/10-guest-customizer-ens3.link"
         (GENERATOR | {RULES: rule(GONE, "eth0") + rule(TWO, "eth1")}, {RULES: rule(TWO, "eth1") + rule(ONE, "eth0")}),
         ({RULES: rule(GONE, "eth0")}, {RULES: None}),
         ({RULES: "# mine\n" + rule(TWO, "eth1") + rule(GONE, "eth0")}, {RULES: "# mine\n" + rule(TWO, "eth1")}),
+        (
+            {"etc/udev/rules.d/85-persistent-net-cloud-init.rules": rule(GONE, "eth0")},
+            {"etc/udev/rules.d/85-persistent-net-cloud-init.rules": None},
+        ),
         # .link files: our own of another name, and others' that keep our name for a card that is gone.
         (
             {"etc/systemd/network/10-guest-customizer-ens9.link": link(ONE, "ens9")},
