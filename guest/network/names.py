@@ -81,32 +81,52 @@ def _choose_card(interface: Interface, cards: tuple[Card, ...]) -> Card:
 def bind(
     view: View, stack: Stack, interfaces: tuple[Interface, ...], cards: tuple[Card, ...]
 ) -> tuple[BoundInterface, ...]:
-    """Gives each interface its name in the guest, in the document's order. Raises CustomizerError as choose_cards does."""
-    predictable = uses_predictable_names(view)
-    bound = {
-        interface.label: BoundInterface(
-            interface, _card_name(view, stack, interface, card, cards, predictable=predictable), card.mac
-        )
-        for interface, card in choose_cards(interfaces, cards)
-    }
+    """Gives each interface its name in the guest, in the document's order.
+
+    Raises CustomizerError as choose_cards does, and where two interfaces come to the same name.
+    """
+    chosen = choose_cards(interfaces, cards)
+    names = _card_names(view, stack, {card.mac: interface.name for interface, card in chosen if interface.mac}, cards)
+    bound = {interface.label: BoundInterface(interface, names[card.mac], card.mac) for interface, card in chosen}
     waiting = [interface for interface in interfaces if interface.virtual is not None]
     for interface in sorted(waiting, key=lambda interface: isinstance(interface.virtual, Vlan)):
         # VLANs last: their names are made of their parents'; one on top of another VLAN has to have a name.
         bound[interface.label] = BoundInterface(interface, _virtual_name(interface, bound), None)
+    _refuse_same_names(bound)
     return tuple(bound[interface.label] for interface in interfaces)
 
 
-def _card_name(
-    view: View, stack: Stack, interface: Interface, card: Card, cards: tuple[Card, ...], *, predictable: bool
-) -> str:
-    return (
-        _persistent_name(view, card.mac)
-        or _linked_name(view, card.mac)
-        or (interface.name if interface.mac and interface.name else None)
-        or (card.predicted[0] if predictable and card.predicted else None)
-        or stack.known_name(view, card.mac)
-        or f"eth{cards.index(card)}"
-    )
+def _card_names(view: View, stack: Stack, asked: dict[str, str | None], cards: tuple[Card, ...]) -> dict[str, str]:
+    """MAC -> name, for every card of the machine; `asked` are names that the document gives beside a MAC."""
+    predictable = uses_predictable_names(view)
+    names = {}
+    for card in cards:
+        name = (
+            _persistent_name(view, card.mac)
+            or _linked_name(view, card.mac)
+            or asked.get(card.mac)
+            or (card.predicted[0] if predictable and card.predicted else None)
+            or stack.known_name(view, card.mac)
+        )
+        if name:
+            names[card.mac] = name
+    for number, card in enumerate(cards):
+        if card.mac not in names:
+            counts = (number, *range(len(cards) * 2))  # its own place, else the first that nobody has
+            names[card.mac] = next(name for n in counts if (name := f"eth{n}") not in names.values())
+    return names
+
+
+def _refuse_same_names(bound: dict[str, BoundInterface]) -> None:
+    labels: dict[str, str] = {}
+    for label, interface in bound.items():
+        if interface.name in labels:
+            raise CustomizerError(
+                "network.name-used-twice",
+                f"[[{label}]] and [[{labels[interface.name]}]] would both be {interface.name} in the guest",
+                "give one of them another `name`",
+            )
+        labels[interface.name] = label
 
 
 def _virtual_name(interface: Interface, bound: dict[str, BoundInterface]) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from guest.edits import Overlay, SetAside
+from guest.errors import CustomizerError
 from guest.machine.model import Card
 from guest.network import ifupdown, networkd
 from guest.network.model import Bond, BondMode, Interface, Vlan
@@ -61,6 +62,21 @@ def test_names_of_what_the_guest_makes(tmp_path):
     bound = bind(Sysroot(tmp_path), ifupdown.STACK, (*vlans, long, named, bond, LAN, SAN), CARDS)
     names = ["bundle.42", "storage", "vlan4094", "averyverylongna", "bundle", "eth0", "eth1"]
     assert [b.name for b in bound] == names
+
+
+def test_two_of_one_name_are_refused(tmp_path):
+    long = Interface("averyverylongna", virtual=Bond(BondMode.XOR, ()))
+    other = Interface("averyverylongnb", virtual=Bond(BondMode.XOR, ()))
+    vlans = [Interface(f"on {b.label}", virtual=Vlan(b.label, 4094)) for b in (long, other)]
+    with pytest.raises(CustomizerError, match="would both be vlan4094") as caught:
+        bind(Sysroot(tmp_path), ifupdown.STACK, (long, other, *vlans), CARDS)
+    assert caught.value.code == "network.name-used-twice"
+
+
+def test_a_name_that_another_card_has_is_not_given_again(tmp_path):
+    known = {"etc/network/interfaces": f"iface eth1 inet dhcp\n  hwaddress ether {ONE}\n"}
+    bound = bind(planted(tmp_path, known), ifupdown.STACK, (LAN, SAN), CARDS)
+    assert [b.name for b in bound] == ["eth1", "eth0"]
 
 
 def pins(files, root):
