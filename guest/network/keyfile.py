@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from guest.sysroot import View
 
 NMSTATE = "/etc/nmstate"
+# Ubuntu's: no Ethernet for NetworkManager but where netplan says so.
+_UNMANAGED = "NetworkManager/conf.d/10-globally-managed-devices.conf"
 # Above every profile that says nothing: those have 0.
 _PRIORITY = "100"
 _PROGRAMS = ("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
@@ -77,6 +79,9 @@ def render(view: View, network: Network) -> Iterator[Edit]:
     for bound in network.interfaces:
         content = ini.compose(_sections(network, bound), f"[[{bound.interface.label}]] by guest-customizer")
         yield WriteFile(f"{FOLDER}/{files[bound.interface.label]}", content, "network connection", mode=0o600)
+    if exists(view, f"/usr/lib/{_UNMANAGED}") and not exists(view, f"/etc/{_UNMANAGED}"):
+        content = b"# guest-customizer: hides Ubuntu's file of this name, which keeps Ethernet from NetworkManager.\n"
+        yield WriteFile(f"/etc/{_UNMANAGED}", content, "NetworkManager is to have the cards", mode=0o644)
 
 
 def _file_of(view: View, bound: BoundInterface) -> str:
