@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from guest.changes import Context, Guest, plan_changes
 from guest.distro import find_family
 from guest.distro.release import Release, find_release
+from guest.distro.unsupported import find_unsupported
 from guest.errors import CustomizerError
 from guest.network import find_stack
 
@@ -43,6 +44,8 @@ def decide(settings: Settings, machine: Machine, view: View) -> Decision:
 
 def inspect(settings: Settings, view: View) -> tuple[Guest, str | None]:
     """Release, family, and the network stack with the reason why it is in charge."""
+    if error := find_unsupported(view):
+        raise error
     release = find_release(view)
     if release is None:
         if settings.guest.family is None:

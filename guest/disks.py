@@ -16,7 +16,7 @@ from guest.storage.health import refuse_hibernated, refuse_hibernated_files
 from guest.storage.mountplan import Mount, Skipped, plan_mounts, required_but_missing
 from guest.storage.mountunits import discover_partitions, read_mount_units
 from guest.storage.names import guest_names
-from guest.storage.probe import find_candidates
+from guest.storage.probe import Look, find_candidates
 from guest.storage.reference import without_snapshots
 from guest.storage.root import choose_root, looks_like_root, parse_wanted, refuse_paths_of_one_disk, worth_probing
 
@@ -60,6 +60,8 @@ def find_root(machine: Machine, settings: Settings, assembled: Assembled, folder
 
     def identify(files: Sysroot) -> str | None:
         if looks_like_root(files):
+            # Before any journal is replayed: a system that resumes does not know of it.
+            refuse_hibernated_files(files, parse_fstab(files.read("/etc/fstab") or b""))
             return _describe_release(files)
         if error := find_unsupported(files):
             unsupported.append(error)
@@ -67,9 +69,13 @@ def find_root(machine: Machine, settings: Settings, assembled: Assembled, folder
 
     wanted = parse_wanted(settings.guest.root) if settings.guest.root else None
     shut = tuple(assembled.shut)
-    candidates = find_candidates(worth_probing(machine.devices, wanted, shut), wanted, folder, identify)
+    devices = worth_probing(machine.devices, wanted, shut)
+    candidates = find_candidates(devices, wanted, Look(folder, identify))
     if not candidates and unsupported:
         raise unsupported[0]
+    if not candidates:
+        # After a power cut a young root may be all in its journal.
+        candidates = find_candidates(devices, wanted, Look(folder, identify, replay=True))
     return choose_root(candidates, machine.devices, shut)
 
 
@@ -109,10 +115,10 @@ def mount_guest(tree: MountedTree, files: Sysroot, found: Found) -> Mounts:
     places = frozenset(line.mount_point for line in lines if isinstance(line, Entry))
     discovered = discover_partitions(files, found.root.device, devices, places | tree.mount_points)
     _mount_in_turn(tree, files, plan_mounts(discovered, devices), mounts)
+    if error := find_unsupported(files):
+        raise error  # before an overlay on /etc is only a mount that is missing
     if missing := required_but_missing(mounts.unmounted):
         raise needed_mount(f"nothing can be said about this guest without {missing[0]}", *missing)
-    if error := find_unsupported(files):
-        raise error
     mounts.warnings += [f"{place}: {damage}" for place, damage in tree.damage().items()]
     return mounts
 

@@ -87,13 +87,22 @@ def run(context: pyudev.Context, options: Options, report: Report, progress: Pro
         with report.step("root"):
             found = _find_root(context, guest, settings, assembled, medium=progress.medium)
         result = _customize(tree, found, report, progress)
-    finally:
-        with report.step("unmount"):
-            try:
-                tree.unmount()
-            finally:
-                assembled.take_apart()
+    except BaseException:
+        try:
+            _close(tree, assembled, report)
+        except CustomizerError as second:
+            progress.warnings.append(second.message)  # what went wrong first is what the result is about
+        raise
+    _close(tree, assembled, report)
     return result
+
+
+def _close(tree: MountedTree, assembled: Assembled, report: Report) -> None:
+    with report.step("unmount"):
+        try:
+            tree.unmount()
+        finally:
+            assembled.take_apart()
 
 
 def _read_document(medium: BlockDevice) -> Settings:

@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import bench_disks
 from demo import DOCUMENT
 from guests.boot import CARDS
 from guests.debian import debian_disk
@@ -155,8 +156,9 @@ def main() -> int:
                 f"run {number}: floor {measured.floor[-1]:.1f} s, our ISO {measured.ours[-1]:.1f} s, "
                 f"virt-customize {measured.theirs[-1]:.1f} s"
             )
+        many_disks = bench_disks.measure(folder, min(arguments.runs, 3))
         memory = None if arguments.no_memory else least_memory(template, folder, config)
-    report = summarize(measured, memory)
+    report = summarize(measured, memory) | many_disks
     (BUILD / "bench.json").write_text(json.dumps(report, indent=1) + "\n")
     print_table(report)
     return 0

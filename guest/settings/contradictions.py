@@ -31,7 +31,6 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
     identity = values.get("identity", {})
     if identity.get("domain") and not identity.get("hostname"):
         yield problem("config.contradiction", ("identity", "domain"), "a domain needs a hostname beside it")
-    cards = values.get("network", {})
     opened: dict[str, str] = {}
     for label, unlock in values.get("storage", {}).get("unlock", {}).items():
         place: KeyPath = ("storage", "unlock", label)
@@ -41,6 +40,7 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
         if uuid in opened:
             yield problem("config.contradiction", (*place, "uuid"), f"is the same container as [[[{opened[uuid]}]]]")
         opened[uuid] = label
+    cards = values.get("network", {})
     chosen: dict[tuple[str, object], str] = {}
     for label, card in cards.items():
         path = ("network", label)

@@ -6,13 +6,12 @@ The programs are started only where a member was seen: a plain guest pays nothin
 from __future__ import annotations
 
 import json
-import os
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from guest.command import CommandError, run
 from guest.errors import CustomizerError
+from guest.storage.arrays import array_number, array_state, missing_members
 from guest.storage.assembly import (
     PHYSICAL_VOLUME,
     AskForGroups,
@@ -115,16 +114,16 @@ class Assembled:
         _load("md_mod")
         with open(_START_READ_ONLY, "w", encoding="ascii") as file:
             file.write("1")
-        path = f"/dev/md{_array_number(step.members[0])}"
+        path = f"/dev/md{array_number(step.members[0])}"
         members = [member.path for member in step.members]
         insist = ["--run"] if degraded else []
         # Never --force: mdadm itself refuses what would lose data.
         run([_MDADM, "--assemble", path, *insist, *members], timeout=_SECONDS, ok=frozenset({0, 1, 2}))
-        if _array_state(path) not in ("", "clear", "inactive"):
+        if array_state(path) not in ("", "clear", "inactive"):
             self._arrays.add(step.uuid)
             self._undo.append([_MDADM, "--stop", path])
             self._waiting.pop(step.uuid, None)
-            if missing := _missing_members(path):
+            if missing := missing_members(path):
                 self.warnings.append(f"array {path} runs without {missing} of its members: {_paths(step.members)}")
             return
         run([_MDADM, "--stop", path], timeout=_SECONDS, ok=frozenset({0, 1, 2}))
@@ -218,38 +217,6 @@ def parse_groups(report: str) -> tuple[VolumeGroup, ...]:
 
 def _load(module: str) -> None:
     run([_MODPROBE, module], timeout=_SECONDS)
-
-
-def _array_number(member: BlockDevice) -> int:
-    """The guest's own number for the array where it has one: fstab may say /dev/md0."""
-    label = (member.label or "").rpartition(":")[2]
-    if not label and (member.version or "").startswith("0.90"):
-        found = re.search(r"Preferred Minor : (\d+)", run([_MDADM, "--examine", member.path], timeout=_SECONDS))
-        label = found[1] if found else ""
-    if label.isdigit() and int(label) < 128 and not _exists(int(label)):
-        return int(label)
-    return next(number for number in range(127, -1, -1) if not _exists(number))
-
-
-def _exists(number: int) -> bool:
-    return _array_state(f"/dev/md{number}") not in ("", "clear")
-
-
-def _array_state(path: str) -> str:
-    return _md_attribute(path, "array_state")
-
-
-def _missing_members(path: str) -> int:
-    text = _md_attribute(path, "degraded")
-    return int(text) if text.isdigit() else 0
-
-
-def _md_attribute(path: str, name: str) -> str:
-    try:
-        with open(f"/sys/block/{os.path.basename(path)}/md/{name}", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
 
 
 def _paths(devices: tuple[BlockDevice, ...]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import posixpath
-from contextlib import contextmanager
+import struct
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 # <sys/mount.h>
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
 _UMOUNT_NOFOLLOW = 8
+_BLKROSET = 0x125D  # <linux/fs.h>
 # Nothing of the guest is executed, and none of its device nodes is opened.
 _GUARDED = _NOSUID | _NODEV | _NOEXEC
 # Looking must not write: a plain read-only mount replays the journal.
@@ -55,16 +58,35 @@ def _unmount(target: str) -> None:
 
 
 @contextmanager
-def looked_into(device: BlockDevice, folder: str, data: str = "") -> Iterator[str]:
-    """Mounts a file system for a look that leaves every byte of it as it is. Raises OSError."""
+def looked_into(device: BlockDevice, folder: str, data: str = "", *, replay: bool = False) -> Iterator[str]:
+    """Mounts a file system for a look that leaves every byte of it as it is, unless it may replay its journal.
+
+    Raises OSError.
+    """
     os.makedirs(folder, exist_ok=True)
     fs_type = device.fs_type or ""
-    options = ",".join(option for option in (_NO_REPLAY.get(fs_type, ""), data) if option)
-    _mount(device.path, folder, fs_type, _RDONLY | _GUARDED, options)
+    options = ",".join(option for option in ("" if replay else _NO_REPLAY.get(fs_type, ""), data) if option)
+    with nullcontext() if replay else _write_protected(device):
+        _mount(device.path, folder, fs_type, _RDONLY | _GUARDED, options)
+        try:
+            yield folder
+        finally:
+            _unmount(folder)
+
+
+@contextmanager
+def _write_protected(device: BlockDevice) -> Iterator[None]:
+    """A file system that finds an error notes it in its superblock, however it is mounted."""
+    if device.read_only:
+        yield
+        return
+    fd = os.open(device.path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield folder
+        fcntl.ioctl(fd, _BLKROSET, struct.pack("i", 1))
+        yield
     finally:
-        _unmount(folder)
+        fcntl.ioctl(fd, _BLKROSET, struct.pack("i", 0))
+        os.close(fd)
 
 
 class MountedTree:

@@ -1,7 +1,8 @@
-"""Looks into each file system for a root, without changing a byte of it."""
+"""Looks into each file system for a root, without changing a byte of it unless told that it may."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,53 +21,55 @@ _TOP_LEVEL = "subvolid=5"
 _NAME_LIMIT = 64  # folders at the top of a btrfs file system that are tried
 
 
-def find_candidates(
-    devices: tuple[BlockDevice, ...],
-    wanted: Wanted | None,
-    folder: str,
-    identify: Callable[[Sysroot], str | None],
-) -> tuple[Candidate, ...]:
-    """`identify` says what a root holds, and None of what is no root. `folder` is where to mount for the look."""
+@dataclass(frozen=True)
+class Look:
+    """How file systems are looked into. `identify` says what a root holds, and None of what is no root."""
+
+    folder: str  # where to mount them
+    identify: Callable[[Sysroot], str | None]
+    replay: bool = False  # whether journals may be replayed
+
+
+def find_candidates(devices: tuple[BlockDevice, ...], wanted: Wanted | None, look: Look) -> tuple[Candidate, ...]:
+    """Every file system, or subvolume of one, that looks like a root."""
     found: list[Candidate] = []
     for device in devices:
         if wanted is not None and wanted.subvolume:
             names = [wanted.subvolume]
         else:
-            release = _ask(device, folder, "", identify)
+            release = _ask(device, "", look, look.identify)
             if release is not None:
                 found.append(Candidate(device, release))
                 continue
-            names = _subvolume_names(device, folder)
-        found += _subvolumes(device, names, folder, identify)
+            names = _subvolume_names(device, look)
+        found += _subvolumes(device, names, look)
     return tuple(found)
 
 
-def _subvolume_names(device: BlockDevice, folder: str) -> list[str]:
+def _subvolume_names(device: BlockDevice, look: Look) -> list[str]:
     """`@`, `root`, `@rootfs` …: folders at the top. Snapshots lie deeper, or do not say that they are the root."""
     if device.fs_type != "btrfs":
         return []
-    names = _ask(device, folder, _TOP_LEVEL, lambda files: files.names("/")) or ()
+    names = _ask(device, _TOP_LEVEL, look, lambda files: files.names("/")) or ()
     # A comma would end the option; no distribution has one there.
     return [name for name in names if "," not in name][:_NAME_LIMIT]
 
 
-def _subvolumes(
-    device: BlockDevice, names: list[str], folder: str, identify: Callable[[Sysroot], str | None]
-) -> list[Candidate]:
+def _subvolumes(device: BlockDevice, names: list[str], look: Look) -> list[Candidate]:
     found = []
     for name in names:
-        release = _ask(device, folder, f"subvol=/{name}", identify)
+        release = _ask(device, f"subvol=/{name}", look, look.identify)
         if release is not None:
-            sure = _ask(device, folder, f"subvol=/{name}", partial(says_it_is, subvolume=name))
+            sure = _ask(device, f"subvol=/{name}", look, partial(says_it_is, subvolume=name))
             found.append((sure, Candidate(device, release, name)))
     certain = [candidate for sure, candidate in found if sure]
     return certain or [candidate for _, candidate in found]
 
 
-def _ask(device: BlockDevice, folder: str, data: str, question: Callable[[Sysroot], T]) -> T | None:
+def _ask(device: BlockDevice, data: str, look: Look, question: Callable[[Sysroot], T]) -> T | None:
     """None where it cannot be mounted: damaged, unknown, or no subvolume. That is said where fstab needs it."""
     try:
-        with looked_into(device, folder, data) as mounted, Sysroot(mounted) as files:
+        with looked_into(device, look.folder, data, replay=look.replay) as mounted, Sysroot(mounted) as files:
             return question(files)
     except OSError:
         return None

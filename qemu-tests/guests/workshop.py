@@ -108,7 +108,7 @@ def _command(initrd: Path, console: Path, disks: list[Attached], output: Path, *
     start = Direct(
         TOP / "build/vmlinuz", initrd, "console=ttyS0 quiet rdinit=/workshop/init selinux=0 panic=-1 cryptomgr.notests"
     )
-    command = arguments(Vm(disks=(output,), iso=start, config=None, memory_mib=1024), console, None)
+    command = arguments(Vm(disks=(output,), iso=start, config=None, memory_mib=1024, cpus=1), console, None)
     command += ["-device", "virtio-scsi-pci,id=scsi"]
     for number, disk in enumerate(disks):
         form = "qcow2" if disk.image.suffix == ".qcow2" else "raw"

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from guest.settings.document import SIZE_LIMIT, load, parse
 from guest.settings.model import FirstBoot, GuestOverrides, Identity, Power, Request, Settings
 from guest.storage.mounting import MountedTree, looked_into
 from guest.storage.mountplan import Mount
-from guest.storage.root import parse_wanted, worth_probing
+from guest.storage.root import Wanted, worth_probing
 from guest.sysroot import Sysroot
 from host import __main__ as host
 from host import media, vm
@@ -110,6 +110,32 @@ def test_a_disk_that_cannot_be_written_to(tmp_path: Path, image: Path) -> None:
 
 
 @needs_root
+def test_a_disk_with_errors(tmp_path: Path, image: Path) -> None:
+    subprocess.run(["debugfs", "-w", "-R", "set_super_value state 2", image], check=True, capture_output=True)
+    with loop_device(image) as device:
+        tree = mount(device, tmp_path, "ext4")
+        try:
+            assert tree.damage() == {"/": "it is marked as having errors"}
+            assert code_of(lambda: tree.make_writable({"/"})) == "storage.damaged"
+        finally:
+            tree.unmount()
+
+
+@needs_root
+def test_looking_leaves_every_byte_even_of_a_file_system_with_errors(tmp_path: Path, image: Path) -> None:
+    with image.open("r+b") as file:
+        file.seek(40 << 10)
+        file.write(os.urandom(1 << 20))
+    before = image.read_bytes()
+    with loop_device(image) as device:
+        with suppress(OSError), looked_into(device, str(tmp_path / "look")) as folder:
+            os.listdir(folder)
+        with open(device.path, "r+b") as again:
+            again.write(before[:512])  # it can be written to afterwards
+    assert image.read_bytes() == before
+
+
+@needs_root
 def test_a_busy_file_system(tmp_path: Path, image: Path) -> None:
     with loop_device(image) as device:
         tree = mount(device, tmp_path, "ext4")
@@ -121,7 +147,7 @@ def test_a_busy_file_system(tmp_path: Path, image: Path) -> None:
 
 
 def test_a_root_that_is_not_here() -> None:
-    assert code_of(lambda: worth_probing((), parse_wanted("UUID=none"))) == "storage.root-not-found"
+    assert code_of(lambda: worth_probing((), Wanted("UUID=none", None))) == "storage.root-not-found"
 
 
 @needs_root
