@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
-from guest.network import ifcfg, ifcfg_read, ifupdown, keyfile, netplan, networkd
+from guest.network import ifcfg, ifcfg_read, ifupdown, keyfile, keyfile_read, netplan, networkd, networkd_read
 
 if TYPE_CHECKING:
     from guest.network.stack import Stack
@@ -17,8 +17,8 @@ STACKS: tuple[Stack, ...] = (netplan.STACK, ifcfg.STACK, ifupdown.STACK, keyfile
 # Where nothing is enabled, what is configured tells: (stack, folder, how a file's name begins, how it ends).
 _LEFT_BEHIND = (
     (ifcfg.STACK, ifcfg_read.FOLDER, "ifcfg-", ""),
-    (keyfile.STACK, keyfile.FOLDER, "", ".nmconnection"),
-    (networkd.STACK, networkd.FOLDER, "", ".network"),
+    (keyfile.STACK, keyfile_read.FOLDER, "", ".nmconnection"),
+    (networkd.STACK, networkd_read.FOLDER, "", ".network"),
 )
 
 

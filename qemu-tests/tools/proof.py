@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tools.intents import Intent
     from tools.stacks import Tool
 
-# DHCP, duplicate address detection and the first advertisement take 2 to 5 s on an idle machine.
-PATIENCE_SECONDS = 25
+# DHCP, duplicate address detection and the first advertisement take 2 to 5 s on an idle machine; ours is not always idle.
+PATIENCE_SECONDS = 60
 # What is not asked for shows a little later than what is: the router advertises at once, a card asks it again after 1 s.
 STEADY_SECONDS = 3
 

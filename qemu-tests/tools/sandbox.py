@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SECONDS = 60
+SECONDS = 180
 
 # $1 the sandbox's folder, $2 and $3 the lower folders of guest and router; then NAME MAC for each card.
 SET_UP = """

@@ -16,14 +16,13 @@ from guest.network.meaning import verify
 from guest.network.model import Bond, Bridge, Vlan
 from guest.sysroot import Sysroot
 
-EXAMPLES = 60
+EXAMPLES = 40
 HOOKS = {f"etc/network/if-pre-up.d/{name}": "" for name in ("ifenslave", "bridge", "vlan")}
 NETWORK_MANAGER = {
     "usr/sbin/NetworkManager": "",
     "etc/systemd/system/multi-user.target.wants/NetworkManager.service": "",
 }
 BRCTL = {"usr/sbin/brctl": ""}
-DHCLIENT = {"sbin/dhclient": ""}
 RESOLVCONF = {"etc/resolv.conf": "link:/run/resolvconf/resolv.conf"}
 
 
@@ -32,12 +31,12 @@ def el(number):
 
 
 GUESTS = {
-    "ifupdown": (ifupdown.STACK, readers.interfaces, HOOKS | DHCLIENT),
-    "ifupdown with resolvconf": (ifupdown.STACK, readers.interfaces, HOOKS | DHCLIENT | RESOLVCONF),
+    "ifupdown": (ifupdown.STACK, readers.interfaces, HOOKS),
+    "ifupdown with resolvconf": (ifupdown.STACK, readers.interfaces, HOOKS | RESOLVCONF),
     "ifupdown 0.7~beta2": (
         ifupdown.STACK,
         readers.interfaces,
-        HOOKS | DHCLIENT | {"usr/lib/os-release": 'ID=ubuntu\nVERSION_ID="12.04"\n'},
+        HOOKS | {"usr/lib/os-release": 'ID=ubuntu\nVERSION_ID="12.04"\n'},
     ),
     "ifcfg el5": (ifcfg.STACK, readers.ifcfg, el(5)),
     "ifcfg el6": (ifcfg.STACK, readers.ifcfg, el(6)),
