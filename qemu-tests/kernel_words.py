@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def differences(asked: Asked, found: Found) -> list[str]:
     resolver = [line.split() for line in (found.resolv_conf or "").splitlines()]
     lists = {
         "addresses": (asked.addresses, addresses(found.links)),
-        "routes": (asked.routes, [*_routes(found.routes, asked)]),
+        "routes": (asked.routes, [*_routes(found, asked)]),
     }
     wrong = [sentence for what, (wanted, got) in lists.items() for sentence in _compare(what, wanted, got, asked.also)]
     servers = [words[1] for words in resolver if words[:1] == ["nameserver"]]
@@ -106,11 +107,16 @@ def _compare(what: str, wanted: Iterable[str], found: list[str], also: tuple[str
     )
 
 
-def _routes(routes: list[Json], asked: Asked) -> Iterator[str]:
+def _routes(found: Found, asked: Asked) -> Iterator[str]:
     """Those that somebody made: not those to a card's own subnets, to what a lease names, to a gateway, or for multicast."""
     gateways = {words[2] for words in (route.split() for route in asked.routes) if words[1] == "via"}
-    for route in _one_hop_each(routes):
-        its_own = route.get("protocol") in ("kernel", "ra", "dhcp") or route["dst"] in gateways
+    subnets = {
+        str(ip_interface(f"{info['local']}/{info['prefixlen']}").network)
+        for link in found.links
+        for info in link.get("addr_info", [])
+    }
+    for route in _one_hop_each(found.routes):
+        its_own = route.get("protocol") in ("kernel", "ra", "dhcp") or route["dst"] in gateways | subnets
         if (
             ("gateway" not in route and its_own)
             or route["dst"].startswith(("fe80::", "ff00::"))
