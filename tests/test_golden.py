@@ -13,7 +13,6 @@ from guest.decide import decide
 from guest.errors import CustomizerError
 from guest.machine.description import parse_machine
 from guest.settings.document import load
-from guest.settings.model import CloudInit
 from guest.sysroot import Sysroot
 from guest.tree import summary
 from guests import trees
@@ -87,6 +86,9 @@ def test_golden(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
     assert changed == expected
     assert report == json.loads((case / "report.json").read_text())
 
+    if "refused" in report:
+        assert changed == {}
+        return
     copy = tmp_path / "undone"
     shutil.copytree(root, copy, symlinks=True)
     assert main(["undo", "--root", str(copy), str(case / "customization.conf")]) == 0
@@ -94,7 +96,7 @@ def test_golden(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
     assert not (copy / OURS / "first-boot").exists()
 
     # As if another request asked for the same: the record of this one is taken away.
-    shutil.rmtree(root / BOOKKEEPING, ignore_errors="refused" in report)
+    shutil.rmtree(root / BOOKKEEPING)
     assert customize(case, root)["changed"] == []
     assert snapshot(root) == after
 
