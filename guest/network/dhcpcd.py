@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guest.edits import Edit, SetAside, WriteFile
-from guest.network.dhcpcd_reader import BEGIN, CONF, END, HOOK, hook_block, recover
+from guest.network.dhcpcd_read import BEGIN, CONF, END, HOOK, hook_block, recover
 from guest.network.stack import Stack, inexpressible, wants
 from guest.sysroot import text
 
