@@ -47,6 +47,11 @@ def ifup_resolvconf(sandbox: Sandbox) -> None:
     ifup(sandbox)
 
 
+def dhcpcd(sandbox: Sandbox) -> None:
+    """Without its udev plugin, which would wait for a udev."""
+    sandbox.guest("sh", "-c", "dhcpcd --nodev >/run/dhcpcd.log 2>&1", check=False)
+
+
 def networkd(sandbox: Sandbox) -> None:
     sandbox.guest("mkdir", "-p", "/run/systemd")
     sandbox.start("/lib/systemd/systemd-resolved")
@@ -82,6 +87,8 @@ TOOLS = (
     Tool(TRIXIE, flavours.IFUPDOWN_DHCPCD, "ifupdown", ifup, refused=("dhcp6",)),
     # Without bridge-utils.
     Tool(BOOKWORM, flavours.IFUPDOWN_RESOLVCONF, "ifupdown", ifup_resolvconf, refused=("bridge",)),
+    Tool(BOOKWORM, flavours.IFUPDOWN_NG, "ifupdown-ng", ifup),
+    Tool(TRIXIE, flavours.DHCPCD, "dhcpcd", dhcpcd),
     Tool(BOOKWORM, flavours.NETWORKD, "networkd", networkd, RESOLVED),
     Tool(TRIXIE, flavours.NETWORKD, "networkd", networkd, RESOLVED),
     Tool(BOOKWORM, flavours.NETPLAN, "netplan", netplan_to_networkd, RESOLVED),
