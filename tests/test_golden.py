@@ -12,6 +12,7 @@ import pytest
 from guest import apply
 from guest.__main__ import main
 from guest.decide import decide
+from guest.errors import CustomizerError
 from guest.machine.description import parse_machine
 from guest.settings.document import load
 from guest.sysroot import Sysroot
@@ -59,6 +60,14 @@ def exact(root: Path) -> dict[str, tuple[object, ...]]:
 
 
 def customize(case: Path, root: Path) -> dict[str, object]:
+    """The report; of a request that is refused, why."""
+    try:
+        return carry_out(case, root)
+    except CustomizerError as error:
+        return {"refused": error.code, "message": error.message, "hint": error.hint, "changed": []}
+
+
+def carry_out(case: Path, root: Path) -> dict[str, object]:
     with Sysroot(case) as medium, Sysroot(root) as guest:
         settings = load(medium)
         machine = parse_machine((case / "machine.json").read_bytes())
@@ -87,6 +96,9 @@ def test_golden(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
     assert changed == expected
     assert report == json.loads((case / "report.json").read_text())
 
+    if "refused" in report:
+        assert changed == {}
+        return
     copy = tmp_path / "undone"
     shutil.copytree(root, copy, symlinks=True)
     assert main(["undo", "--root", str(copy), str(case / "customization.conf")]) == 0

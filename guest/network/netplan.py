@@ -71,7 +71,9 @@ def known_name(view: View, mac: str) -> str | None:
 def render(view: View, network: Network) -> Iterator[Edit]:
     files = list(netplan_yaml.read_all(view))
     others = [file for file in files if file.path != PATH]
-    renderer = next((file.renderer for file in reversed(others) if file.renderer), None)
+    # Ours last: it took over what a file said that is gone now.
+    renderers = [*(file.renderer for file in reversed(others)), *(file.renderer for file in files if file.path == PATH)]
+    renderer = next((renderer for renderer in renderers if renderer), None)
     stale = _stale(files, network)
     yield from _cut(others, stale)
     left = {key for file in files for key in file.definitions()} - stale

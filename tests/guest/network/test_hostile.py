@@ -75,6 +75,7 @@ def test_disowned_is_gone(stack, tmp_path):
     (tmp_path / "usr/sbin").mkdir(parents=True)
     (tmp_path / "usr/sbin/netplan").touch()
     (tmp_path / "etc/sysconfig/network-scripts").mkdir(parents=True)
+    (tmp_path / "etc/runit/runsvdir/default/dhcpcd").mkdir(parents=True)  # as a daemon, not as ifup's client
     view = Sysroot(tmp_path)
     written = Overlay(view).with_edits(tuple(stack.render(view, NETWORK)))
     assert verify(written, stack, NETWORK) is None
