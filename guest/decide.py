@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from guest.changes import Context, Guest, plan_changes
 from guest.distro import find_family
 from guest.distro.release import Release, find_release
+from guest.distro.unsupported import find_unsupported
 from guest.errors import CustomizerError
 from guest.network import find_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from guest.distro.family import Family
     from guest.edits import Overlay
     from guest.machine.model import Machine
     from guest.settings.model import Settings
@@ -34,15 +36,17 @@ class Decision:
 
 def decide(settings: Settings, machine: Machine, view: View) -> Decision:
     """Raises CustomizerError for whatever cannot be done; nothing has been written then."""
-    guest, because = inspect(settings, view)
+    release, family, warning = inspect(settings, view)
+    guest, because = _with_stack(settings, view, release, family)
     plan, notes, checks = plan_changes(Context(settings, guest, machine), view)
+    warnings = tuple(note.message for note in notes)
     return Decision(
-        guest, because, plan, tuple(note.message for note in notes), tuple(check.complain for check in checks)
+        guest, because, plan, (warning, *warnings) if warning else warnings, tuple(check.complain for check in checks)
     )
 
 
-def inspect(settings: Settings, view: View) -> tuple[Guest, str | None]:
-    """Release, family, and the network stack with the reason why it is in charge."""
+def inspect(settings: Settings, view: View) -> tuple[Release, Family, str | None]:
+    """Release, family, and a warning where the family is a guess."""
     release = find_release(view)
     if release is None:
         if settings.guest.family is None:
@@ -52,7 +56,14 @@ def inspect(settings: Settings, view: View) -> tuple[Guest, str | None]:
                 "if you know which family it behaves like, say so: [guest] family = …",
             )
         release = Release(id=settings.guest.family)
-    family = find_family(release, settings.guest.family)
+    if settings.guest.family is None and (error := find_unsupported(view)):
+        raise error
+    family, warning = find_family(view, release, settings.guest.family)
+    return release, family, warning
+
+
+def _with_stack(settings: Settings, view: View, release: Release, family: Family) -> tuple[Guest, str | None]:
+    """The network stack too, with the reason why it is in charge."""
     if not settings.interfaces and not settings.resolver:
         return Guest(release, family, None), None
     if not settings.interfaces and settings.guest.network_stack is None:
