@@ -90,8 +90,10 @@ class Overlay:
     def read(self, path: str) -> bytes | None:
         try:
             real = self.resolve(path)
-        except CustomizerError:
-            return None  # a file where a folder would be, links that lead nowhere: as for Sysroot, nothing to read
+        except CustomizerError as error:
+            if error.code != "guest.not-a-folder":
+                raise
+            return None  # a file where a folder would be: as for Sysroot, there is nothing to read
         match self._edit(real):
             case WriteFile(content=content):
                 return content
