@@ -62,6 +62,20 @@ def load(medium: View, name: str = DOCUMENT) -> Settings:
     return _to_settings(raw.values, scripts, unlocks)
 
 
+def secret_values(values: Any) -> tuple[str, ...]:  # noqa: ANN401 (ConfigObj's sections)
+    """The values of a checked document that its schema marks as secret, longest first."""
+    found: list[str] = []
+
+    def visit(section: Any, key: str) -> None:  # noqa: ANN401 (as above)
+        spec = section.configspec
+        check = (spec.get(key) or spec.get("__many__")) if spec else None
+        if isinstance(check, str) and check.startswith("secret") and section[key]:
+            found.extend([section[key]] if isinstance(section[key], str) else section[key])
+
+    values.walk(visit)
+    return tuple(sorted(found, key=len, reverse=True))
+
+
 @dataclass(frozen=True)
 class Checked:
     """A document that fits the schema: ConfigObj's sections, with each value already converted."""
@@ -127,7 +141,7 @@ def _validator() -> Validator:
             "request_id": checks.request_id,
             "route": checks.route,
             "secret": checks.secret,
-            "texts": checks.several(checks.one),
+            "secret_texts": checks.several(checks.one),
             "whole_number": checks.whole_number,
             "yes_no": checks.yes_no,
         }
@@ -209,6 +223,7 @@ def _to_settings(values: Any, scripts: tuple[Script, ...], unlocks: tuple[Unlock
             guest.get("network_stack"),
             guest.get("cloud_init") or CloudInit.OFF,
         ),
+        secrets=secret_values(values),
         power=Power(power.get("on_success") or PowerAction.OFF, power.get("on_failure") or PowerAction.OFF),
         unlocks=unlocks,
     )

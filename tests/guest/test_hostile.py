@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CASE = Path(__file__).parents[1] / "golden/debian-12/static-two-cards"
 CANARY = "c4n4ry-in-a-host-file"
+# In the document, in a script, in the guest's own private files: what every run must keep to itself.
+SECRETS = ("pl4nted-in-a-command", "pl4nted-in-a-script", "pl4nted-in-shadow", "pl4nted-in-a-profile")
 SECONDS = 10
 MEMORY = "/dev/shm"  # noqa: S108 (folders of our own are made in it, by mkdtemp)
 KNOWN = {code.name for code in RESULT_CODES}
@@ -69,6 +71,16 @@ def scene() -> Iterator[Path]:
     tmp_path = Path(tempfile.mkdtemp(prefix="hostile-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
     trees.plant(CASE.parent / "tree", tmp_path / "root")
     trees.plant(CASE / "before", tmp_path / "root")
+    document = (CASE / "customization.conf").read_text().partition("[first_boot]")[0]
+    document += f'[first_boot]\ncommands = "echo {SECRETS[0]}"\nscripts = secret.sh\n'
+    (tmp_path / "customization.conf").write_text(document)
+    (tmp_path / "secret.sh").write_text(f"#!/bin/sh\necho {SECRETS[1]}\n")
+    (tmp_path / "root/etc/shadow").write_text(f"root:$6${SECRETS[2]}:1::::::\n")
+    (tmp_path / "root/etc/shadow").chmod(0o640)
+    profile = tmp_path / "root/etc/NetworkManager/system-connections/old.nmconnection"
+    profile.parent.mkdir(parents=True)
+    profile.write_text(f"[connection]\nid=old\ninterface-name=ens4\ntype=wifi\n[wifi-security]\npsk={SECRETS[3]}\n")
+    profile.chmod(0o600)
     outside = tmp_path / "outside"
     (outside / "etc").mkdir(parents=True)
     for name in ("file", "hostname", "etc/hostname", "os-release", "journal.json"):
@@ -89,11 +101,19 @@ def run(
     codes = []
     for command in commands:
         started = time.monotonic()
-        line = [command, "--root", str(root), "--machine", str(CASE / "machine.json"), str(CASE / "customization.conf")]
+        line = [
+            command,
+            "--root",
+            str(root),
+            "--machine",
+            str(CASE / "machine.json"),
+            str(scene / "customization.conf"),
+        ]
         status = main(line)
         assert time.monotonic() - started < SECONDS
         said = capsys.readouterr()
         assert CANARY not in said.out + said.err
+        assert_secrets_kept(root, said.out + said.err)
         assert "Traceback" not in said.err
         codes.append("done" if status == 0 else said.err.partition(":")[0])
         assert whole(outside) == before_outside
@@ -102,6 +122,15 @@ def run(
     assert codes[-1] in KNOWN
     assert codes[0] in (codes[-1], "done"), codes
     return codes[-1]
+
+
+def assert_secrets_kept(root: Path, said: str) -> None:
+    """Not in what is printed, not in the journal, the log or the result. Backups and steps are 0600, and meant to hold them."""
+    records = [
+        value[3] for path, value in whole(root).items() if path.endswith(".json") and isinstance(value[3], bytes)
+    ]
+    texts = [said, *(record.decode("utf-8", "replace") for record in records)]
+    assert not [secret for secret in SECRETS for text in texts if secret in text]
 
 
 def without_records(tree: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
@@ -345,7 +374,7 @@ def test_binds_within_binds(scene: Path) -> None:
         mount --make-rprivate / && cd {scene} && mount -t tmpfs none root/data && printf '127.0.0.1 localhost\n' >root/data/hosts
         mount --rbind root root/again && mount --rbind root root/again2 && exec "$@"
     """
-    line = ["apply", "--root", str(root), "--machine", str(CASE / "machine.json"), str(CASE / "customization.conf")]
+    line = ["apply", "--root", str(root), "--machine", str(CASE / "machine.json"), str(scene / "customization.conf")]
     before = whole(scene / "outside")
     command = ["unshare", "--mount", "sh", "-ec", script + "; sed -n 2p root/data/hosts", "sh"]
     done = subprocess.run(
