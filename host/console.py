@@ -17,7 +17,7 @@ class Transcript:
     result: Result | None = None
     uptime: float | None = None  # of the kernel when the customizer said hello
     phases: dict[str, float] = field(default_factory=dict)
-    steps: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)  # begun, in order
     _rest: bytes = b""
     _events: int = 0
 
@@ -37,6 +37,8 @@ class Transcript:
         self._events += 1
         if event["event"] == "hello":
             self.uptime = number(event.get("uptime"))
+        if event["event"] == "step" and event.get("phase") == "begin":
+            self.steps.append(clean(str(event.get("name"))))
         if event["event"] == "result":
             self.result = parse_result(event)
             phases = event.get("phases")

@@ -70,7 +70,8 @@ def secret_values(values: Any) -> tuple[str, ...]:  # noqa: ANN401 (ConfigObj's 
         spec = section.configspec
         check = (spec.get(key) or spec.get("__many__")) if spec else None
         if isinstance(check, str) and check.startswith("secret") and section[key]:
-            found.extend([section[key]] if isinstance(section[key], str) else section[key])
+            value = section[key]
+            found.extend(value if isinstance(value, tuple) else [value.decode() if isinstance(value, bytes) else value])
 
     values.walk(visit)
     return tuple(sorted(found, key=len, reverse=True))
