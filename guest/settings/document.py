@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from guest.sysroot import View
 
 SIZE_LIMIT = 1024 * 1024
+_DEPTH_LIMIT = 8
 
 
 def load(medium: View, name: str = DOCUMENT) -> Settings:
@@ -90,6 +91,9 @@ def parse(content: bytes) -> Checked:
     text = _decode(content)
     lines = text.splitlines()
     places = index_lines(lines)
+    if deep := [number for number, line in enumerate(lines, 1) if line.lstrip().startswith("[" * _DEPTH_LIMIT)]:
+        # ConfigObj's own expression for a heading takes minutes over thousands of brackets.
+        raise DocumentError((Problem("config.syntax", (), deep[0], "has more brackets than any section here"),))
     try:
         values = ConfigObj(lines, configspec=_schema(), interpolation=False, raise_errors=False, list_values=True)
     except ConfigObjError as error:
