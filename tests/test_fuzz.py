@@ -7,6 +7,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from targets import TARGETS, WORDS, allowing_our_own
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
@@ -21,7 +22,9 @@ def test_any_bytes(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@pytest.mark.parametrize("unit", [b"a", b"\n", b"a=b\n", b"[", b"\"", b"'", b"\\\n", b"{", b"- ", b"/", b"((a*)*)*", b" "])
+@pytest.mark.parametrize(
+    "unit", [b"a", b"\n", b"a=b\n", b"[", b'"', b"'", b"\\\n", b"{", b"- ", b"/", b"((a*)*)*", b" "]
+)
 def test_much_of_the_same(name: str, unit: bytes) -> None:
     """A megabyte of it is parsed, or refused, in time: nothing here is of higher order than its input."""
     allowing_our_own(lambda: TARGETS[name](unit * (200_000 // len(unit))))

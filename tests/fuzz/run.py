@@ -41,11 +41,29 @@ def main() -> int:
         for number, word in enumerate(targets.WORDS[name]):
             (corpus / f"word-{number}").write_bytes(word)
         (corpus / "words").write_bytes(b"".join(targets.WORDS[name]))
-        limits = [f"-max_total_time={options.seconds}", "-timeout=20", "-max_len=4096", "-print_final_stats=1", "-verbosity=0"]
-        command = [sys.executable, __file__, "--one", name, *limits, f"-artifact_prefix={corpus.parent}/{name}-", str(corpus)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONHASHSEED": "0"})
+        limits = [
+            f"-max_total_time={options.seconds}",
+            "-timeout=20",
+            "-max_len=4096",
+            "-print_final_stats=1",
+            "-verbosity=0",
+        ]
+        command = [
+            sys.executable,
+            __file__,
+            "--one",
+            name,
+            *limits,
+            f"-artifact_prefix={corpus.parent}/{name}-",
+            str(corpus),
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONHASHSEED": "0"}
+        )
         found = re.search(r"number_of_executed_units:\s*(\d+)", done.stderr)
-        print(f"{name:14} {found[1] if found else '?':>9} executions  {'FAILED' if done.returncode else 'ok'}", flush=True)
+        print(
+            f"{name:14} {found[1] if found else '?':>9} executions  {'FAILED' if done.returncode else 'ok'}", flush=True
+        )
         if done.returncode:
             failed = True
             print(done.stderr[-3000:])

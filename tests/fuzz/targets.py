@@ -108,9 +108,9 @@ def result(data: bytes) -> None:
     transcript = Transcript()
     for event in transcript.feed(data + b"\n" + MARKER.encode() + data + b"\n"):
         describe(event)
-    if (event := parse_line(MARKER.encode() + b'{"event":"result","status":"ok","code":"a","disk":"changed",' + data)) and (
-        found := parse_result(event)
-    ):
+    if (
+        event := parse_line(MARKER.encode() + b'{"event":"result","status":"ok","code":"a","disk":"changed",' + data)
+    ) and (found := parse_result(event)):
         summarize(found)
 
 
