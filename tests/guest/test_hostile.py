@@ -19,7 +19,13 @@ import pytest
 
 from guest.__main__ import main
 from guest.codes import RESULT_CODES
+from guest.errors import CustomizerError
+from guest.machine.model import BlockDevice
+from guest.protocol import Result, encode, parse_line, parse_result
 from guest.standing import APPEND_ONLY, IMMUTABLE
+from guest.storage.fstab import parse_fstab
+from guest.storage.mountplan import plan_mounts
+from guest.sysroot import Sysroot
 from guests import trees
 from whole import guard, remove, whole
 
@@ -327,6 +333,37 @@ def stroke(root: Path, kind: str, name: str | bytes, details: object) -> None:
             path.mkdir(parents=True)
         case _:
             raise ValueError(kind)
+
+
+# What is wrong with an fstab: its lines, over and over.
+FSTABS = {
+    "the same mount point": b"/dev/vda1 /mnt ext4\n",
+    "each below the next": b"/dev/vda1 /%d/x ext4\n/dev/vda1 /%d ext4\n",
+    "binds of binds": b"/b%d /b%d none bind\n",
+}
+
+
+@pytest.mark.parametrize("name", FSTABS)
+def test_an_fstab_of_100_000_lines(name: str) -> None:
+    """It is planned in time, and the result that tells of it is one that the host reads."""
+    line = FSTABS[name]
+    text = b"".join(line.replace(b"%d", b"%d" % number) for number in range(100_000))
+    disk = BlockDevice("/dev/vda1", "/dev/vda", "partition", 1, 1 << 30, False, "filesystem", "ext4", "a", "b")
+    started = time.monotonic()
+    planned = plan_mounts(parse_fstab(text), (disk,))
+    assert time.monotonic() - started < 30
+    skipped = tuple(str(item) for item in planned)
+    sent = encode(Result("ok", "done", "", "", "changed", skipped=skipped, warnings=skipped).to_json())
+    event = parse_line(sent)
+    assert event is not None
+    assert parse_result(event) is not None
+
+
+def test_a_10_gb_fstab(tmp_path: Path) -> None:
+    stroke(tmp_path, "sparse", "etc/fstab", 10 << 30)
+    with Sysroot(tmp_path) as guest, pytest.raises(CustomizerError) as caught:
+        guest.read("/etc/fstab")
+    assert caught.value.code == "guest.file-too-large"
 
 
 # Real file systems: (mke2fs's options, what is done to the mounted guest, mount options, the code).
