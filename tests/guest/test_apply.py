@@ -360,3 +360,25 @@ def test_long_names(root: Path) -> None:
     """The temporary name would be longer than a file system takes."""
     name = "n" * 250
     assert carry_out(root, (WriteFile(f"/etc/{name}", b"x", ""),)) == (f"/etc/{name}",)
+
+
+@needs_root
+def test_what_is_new_gets_its_label_and_what_is_replaced_keeps_its_own(root: Path) -> None:
+    contexts = root / "etc/selinux/targeted/contexts/files/file_contexts"
+    contexts.parent.mkdir(parents=True)
+    contexts.write_text("/etc(/.*)?  u:r:etc_t:s0\n/etc/keys(/.*)?  u:r:keys_t:s0\n")
+    (root / "etc/selinux/config").write_text("SELINUX=enforcing\n")
+    os.setxattr(root / "etc/changed", "security.selinux", b"u:r:own_t:s0\0")
+    carry_out(root, (*EDITS, MakeFolder("/etc/keys", "", 0o700), WriteFile("/etc/keys/key", b"", "")))
+    labels = {
+        path: os.getxattr(root / path, "security.selinux", follow_symlinks=False)[:-1].decode().split(":")[2]
+        for path in ("etc/changed", "etc/added", "etc/added/deep/file", "etc/link", "etc/keys", "etc/keys/key")
+    }
+    assert labels == {
+        "etc/changed": "own_t",
+        "etc/added": "etc_t",
+        "etc/added/deep/file": "etc_t",
+        "etc/link": "etc_t",
+        "etc/keys": "keys_t",
+        "etc/keys/key": "keys_t",
+    }
