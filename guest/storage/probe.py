@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TOP_LEVEL = "subvolid=5"
+_AT_ONCE = 4
 _NAME_LIMIT = 64  # folders at the top of a btrfs file system that are tried
 
 
@@ -32,18 +34,40 @@ class Look:
 
 def find_candidates(devices: tuple[BlockDevice, ...], wanted: Wanted | None, look: Look) -> tuple[Candidate, ...]:
     """Every file system, or subvolume of one, that looks like a root."""
-    found: list[Candidate] = []
-    for device in devices:
-        if wanted is not None and wanted.subvolume:
-            names = [wanted.subvolume]
-        else:
-            release = _ask(device, "", look, look.identify)
-            if release is not None:
-                found.append(Candidate(device, release))
-                continue
-            names = _subvolume_names(device, look)
-        found += _subvolumes(device, names, look)
-    return tuple(found)
+    found: dict[int, list[Candidate]] = {}
+    errors: list[BaseException] = []
+    waiting = list(enumerate(devices))
+
+    def work(own: Look) -> None:
+        while waiting:
+            try:
+                number, device = waiting.pop()
+            except IndexError:
+                return  # another was quicker
+            try:
+                found[number] = _look_into(device, wanted, own)
+            except BaseException as error:  # noqa: BLE001 (raised again below, where it can be heard)
+                errors.append(error)
+
+    # An unmount is mostly waiting for the kernel's RCU: four at a time take little longer than one.
+    looks = [replace(look, folder=f"{look.folder}-{number}") for number in range(min(_AT_ONCE, len(devices)))]
+    threads = [threading.Thread(target=work, args=(own,)) for own in looks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return tuple(candidate for number in sorted(found) for candidate in found[number])
+
+
+def _look_into(device: BlockDevice, wanted: Wanted | None, look: Look) -> list[Candidate]:
+    if wanted is not None and wanted.subvolume:
+        return _subvolumes(device, [wanted.subvolume], look)
+    release = _ask(device, "", look, look.identify)
+    if release is not None:
+        return [Candidate(device, release)]
+    return _subvolumes(device, _subvolume_names(device, look), look)
 
 
 def _subvolume_names(device: BlockDevice, look: Look) -> list[str]:
