@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     import pyudev
 
-    from guest.machine.model import BlockDevice
+    from guest.machine.model import BlockDevice, Machine
+    from guest.network.model import Interface
     from guest.report import Report
     from guest.settings.model import Settings
 
@@ -37,6 +38,9 @@ SIMULATED_ROOT = "/tmp/simulated_root"  # noqa: S108 (the initrd's own /tmp; the
 RUN = "/run/guest-customizer"
 MEDIUM = f"{RUN}/medium"
 PROBE = f"{RUN}/probe"
+# How long a card or a root that is not here may still take to appear, once udev is idle.
+LATE_SECONDS = 4.0
+_NO_ROOT = ("storage.no-root", "storage.root-not-found")
 # Made before the first write, for init: it must not say "untouched" for us when we are gone.
 WRITING = f"{RUN}/writing"
 
@@ -75,13 +79,13 @@ def run(context: pyudev.Context, options: Options, report: Report, progress: Pro
         settings = progress.settings = _read_document(progress.medium)
         report.request(settings.request_id)
         if settings.request.action is Action.CUSTOMIZE:
-            choose_cards(settings.interfaces, machine.cards)  # a missing card is known before the guest is looked at
+            machine = _with_cards(context, machine, settings.interfaces)
     assembled, tree = Assembled(), MountedTree(SIMULATED_ROOT)
     try:
         with report.step("assemble"):
-            machine = disks.assemble(context, machine, progress.medium, settings, assembled)
+            guest = disks.assemble(context, machine, progress.medium, settings, assembled)
         with report.step("root"):
-            found = disks.Found(disks.find_root(machine, settings, assembled, PROBE), machine, assembled)
+            found = _find_root(context, guest, settings, assembled, medium=progress.medium)
         result = _customize(tree, found, report, progress)
     except BaseException:
         try:
@@ -111,6 +115,36 @@ def _read_document(medium: BlockDevice) -> Settings:
             f"the config medium {medium.describe()} cannot be read: {error.strerror}",
             "pack it again with `guest-customizer pack`",
         ) from error
+
+
+def _with_cards(context: pyudev.Context, machine: Machine, interfaces: tuple[Interface, ...]) -> Machine:
+    """Raises CustomizerError where a card is not here: that is known before the guest is looked at."""
+    try:
+        choose_cards(interfaces, machine.cards)
+    except CustomizerError:
+        cards = len(machine.cards)
+        machine = media.wait_for(context, lambda now: len(now.cards) > cards, LATE_SECONDS)
+        choose_cards(interfaces, machine.cards)
+    return machine
+
+
+def _find_root(
+    context: pyudev.Context, guest: Machine, settings: Settings, assembled: Assembled, *, medium: BlockDevice
+) -> disks.Found:
+    """Where no root is here yet, what appears within a few seconds is looked into as well."""
+    try:
+        return disks.Found(disks.find_root(guest, settings, assembled, PROBE), guest, assembled)
+    except CustomizerError as error:
+        if error.code not in _NO_ROOT:
+            raise
+        seen = len(guest.devices)
+        machine = media.wait_for(
+            context, lambda now: len(media.without_own_media(now, medium).devices) > seen, LATE_SECONDS
+        )
+        guest = disks.assemble(context, machine, medium, settings, assembled)
+        if len(guest.devices) <= seen:
+            raise
+        return disks.Found(disks.find_root(guest, settings, assembled, PROBE), guest, assembled)
 
 
 def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: Progress) -> Result:

@@ -97,8 +97,11 @@ class View(Protocol):
 
 
 def exists(view: View, path: str) -> bool:
-    """Whether a file, folder or link is there once all links are followed."""
-    return view.state(view.resolve(path)) is not None
+    """Whether a file, folder or link is there once all links are followed; what leads nowhere is not."""
+    try:
+        return view.state(view.resolve(path)) is not None
+    except CustomizerError:
+        return False
 
 
 def text(view: View, path: str) -> str | None:

@@ -8,7 +8,7 @@ from guests.disk import FileSystem, Layout, Partition, Table
 from guests.phony import phony_disk
 from guests.reader import read_file
 from host.vm import Vm
-from machine import customize, pack
+from machine import MAC, customize, pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,3 +67,14 @@ def test_every_controller_and_card(iso: Path, document: Path, tmp_path: Path) ->
     assert (result.code, result.skipped, result.warnings) == ("done", (), ())
     interfaces = (read_file(system, 2, "/etc/network/interfaces") or b"").decode()
     assert [f"address 10.0.{number}.11/24" in interfaces for number in range(len(CARDS))] == [True] * len(CARDS)
+
+
+def test_a_root_that_appears_late(iso: Path, document: Path, tmp_path: Path) -> None:
+    """EHCI finds its disks in its own time: udev is idle and another disk is here long before (FACTS-boot 3)."""
+    system = phony_disk("debian12", tmp_path / "system.img")
+    data = data_disk("data", 1, tmp_path)
+    extra = ("-device", "usb-ehci,id=ehci", "-drive", f"file={system},format=raw,if=none,id=late")
+    extra += ("-device", "usb-storage,bus=ehci.0,drive=late")
+    machine = Vm(disks=(data,), iso=iso, config=pack(document), macs=(MAC,), extra=extra)
+    assert customize(machine).code == "done"
+    assert read_file(system, 2, "/etc/hostname") == b"web01\n"

@@ -90,4 +90,4 @@ def test_golden(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
 
 
 def test_there_are_cases() -> None:
-    assert len(NAMES) >= 18
+    assert len(NAMES) >= 100

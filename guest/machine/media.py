@@ -12,6 +12,8 @@ from guest.errors import CustomizerError
 from guest.machine.udev import look
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyudev
 
     from guest.machine.model import BlockDevice, Machine
@@ -34,11 +36,19 @@ def settle() -> None:
 
 def wait_for_machine(context: pyudev.Context, wanted: str | None, seconds: float) -> Machine:
     """The machine once its config medium and a disk have appeared and udev is idle, or as it is after so many seconds."""
+    return wait_for(context, lambda machine: bool(find_media(machine, wanted)) and _has_guest_disk(machine), seconds)
+
+
+def wait_for(context: pyudev.Context, enough: Callable[[Machine], bool], seconds: float) -> Machine:
+    """The machine once it is enough and udev is idle, or as it is after so many seconds.
+
+    An idle udev does not mean that all is there: some controllers announce what they have in their own time (EHCI, vmbus).
+    """
     deadline = time.monotonic() + seconds
     while True:
         settle()
         machine = with_floppies(look(context))
-        if (find_media(machine, wanted) and _has_guest_disk(machine)) or time.monotonic() >= deadline:
+        if enough(machine) or time.monotonic() >= deadline:
             return machine
         time.sleep(_LOOK_AGAIN_SECONDS)
 

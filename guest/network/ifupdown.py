@@ -125,8 +125,10 @@ def _block(view: View, network: Network, bound: BoundInterface) -> str:
     if carries_dns(view) and network.controller_of(bound) is None:
         first += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
         first += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
-    # A card that is a port comes up with its bond or bridge.
-    auto = [] if bound.mac and network.controller_of(bound) else [f"auto {bound.name}"]
+    # A bond takes its ports itself, and only while they are down.
+    controller = network.controller_of(bound)
+    taken = controller is not None and isinstance(controller.interface.virtual, Bond)
+    auto = [] if taken else [f"auto {bound.name}"]
     heading = f"{MARK}[[{bound.interface.label}]] {bound.mac or ''}".rstrip()
     return "\n".join([heading, *auto, *("\n    ".join(stanza) for stanza in stanzas)])
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from guest.sysroot import View
 
 FOLDER = "/etc/NetworkManager/system-connections"
-TIMESTAMPS = "/var/lib/NetworkManager/timestamps"
 # Files in /etc need no ending; these are passed over (nm_keyfile_utils_ignore_filename), also mkstemp's.
 _IGNORED = re.compile(r"\..*|.*~|.*\.(?:pem|der|p12|pfx|cer|crt|key)|.*\.[A-Za-z0-9]{6}")
 # The older word for each kind is still read, and still found in old files.
@@ -112,7 +111,8 @@ def _sections(network: Network, bound: BoundInterface) -> Iterator[Section]:
         case Bond(mode=mode):
             yield Section("bond", (("mode", mode.value), ("miimon", str(BOND_MIIMON_MS))))
         case Bridge():
-            yield Section("bridge", (("stp", "false"),))
+            # Without a delay of 0 its ports pass nothing for the first 15 s, spanning tree or not.
+            yield Section("bridge", (("stp", "false"), ("forward-delay", "0")))
     if network.controller_of(bound) is None:
         yield Section("ipv4", tuple(_side(network, bound, 4)))
         yield Section("ipv6", tuple(_side(network, bound, 6)))
@@ -141,6 +141,8 @@ def _method(bound: BoundInterface, side: IpSide) -> str:
     advertisements = bound.interface.accepts_router_advertisements
     if side.addresses:
         return "auto" if advertisements else "manual"
+    if advertisements is None and not bound.interface.has_addresses:
+        return "link-local"  # it carries VLANs, say: waiting for advertisements in vain would take it down again
     if advertisements is False:
         # Not `disabled`, which NetworkManager knows from 1.20 on, nor `ignore`, which leaves it to the kernel: without
         # addresses from outside, and that in every version.

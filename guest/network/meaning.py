@@ -61,7 +61,10 @@ def verify(view: View, stack: Stack, network: Network) -> str | None:
     """What does not come back as it was asked for; None where all of it does."""
     with_dns = stack.carries_dns(view)
     for bound in network.interfaces:
-        found = stack.recover(view, network, bound)
+        try:
+            found = stack.recover(view, network, bound)
+        except (ValueError, LookupError) as error:
+            return f"{bound.name} cannot be read back: {type(error).__name__}"
         if found is None:
             return f"{bound.name} is not configured"
         asked = replace(bound.interface, mtu=network.mtu_of(bound))

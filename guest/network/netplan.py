@@ -42,6 +42,7 @@ _PROGRAMS = ("/usr/sbin/netplan", "/sbin/netplan")
 _OVERRIDES: Version = (0, 95)
 # From here on the NetworkManager renderer takes on-link; before, it refused the file.
 _NM_ON_LINK: Version = (0, 106)
+_DROP_IN = "90-guest-customizer.conf"
 _KINDS = {Vlan: "vlans", Bond: "bonds", Bridge: "bridges"}
 _ANYWHERE: dict[IpVersion, str] = {4: "0.0.0.0/0", 6: "::/0"}  # `default` is understood from 0.103 on only
 
@@ -82,7 +83,6 @@ def render(view: View, network: Network) -> Iterator[Edit]:
     renderer = next((file.renderer for file in reversed(others) if file.renderer), None)
     stale = _stale(others, network)
     yield from _cut(others, stale)
-    yield from _overrides_of_generated_files(view, network)
     left = {key for file in others for key in file.definitions()} - stale
     ids = _ids(network, others, left)
     dialect = _Dialect(dpkg_version(view, "netplan.io"), renderer == "NetworkManager", ids)
@@ -92,6 +92,7 @@ def render(view: View, network: Network) -> Iterator[Edit]:
     for bound in network.interfaces:
         kind = _KINDS.get(type(bound.interface.virtual), "ethernets")
         top.setdefault(kind, {})[ids[bound.interface.label]] = dialect.definition(network, bound)
+    yield from _drop_ins(view, network, dialect)
     content = netplan_yaml.compose({"network": top}, "by guest-customizer")
     yield WriteFile(PATH, content, "network interfaces", mode=0o600)
 
@@ -147,31 +148,58 @@ class _Dialect:
                 parameters: dict[str, Any] = {"mode": mode.value, "mii-monitor-interval": BOND_MIIMON_MS}
                 return {"interfaces": [self.ids[port] for port in ports], "parameters": parameters}
             case Bridge(ports=ports):
-                return {"interfaces": [self.ids[port] for port in ports], "parameters": {"stp": False}}
+                # Without a delay of 0 its ports pass nothing for the first 15 s, spanning tree or not.
+                parameters = {"stp": False, "forward-delay": 0}
+                return {"interfaces": [self.ids[port] for port in ports], "parameters": parameters}
         # With set-name, [Match] holds the name too: else VLANs would fit, which inherit the MAC.
         return {"match": {"macaddress": bound.mac}, "set-name": bound.name}
 
     def _dhcp(self, network: Network, bound: BoundInterface) -> dict[str, Any]:
         interface = bound.interface
-        accepts = interface.accepts_router_advertisements
-        dhcp6 = interface.dhcp6
-        if self.by_network_manager:
-            # It knows one word: `dhcp6: true` is NetworkManager's `auto`, which does what router advertisements say.
-            if dhcp6 and interface.slaac is False:
-                raise inexpressible(
-                    "netplan",
-                    interface.label,
-                    "its NetworkManager renderer has no DHCPv6 without router advertisements",
-                    "leave out `slaac`",
-                )
-            dhcp6 = dhcp6 or bool(accepts)
+        dhcp6 = self._nm_auto6(network, bound) if self.by_network_manager else interface.dhcp6
         found: dict[str, Any] = {"dhcp4": interface.dhcp4, "dhcp6": dhcp6}
-        if accepts is not None and not self.by_network_manager:
-            found["accept-ra"] = accepts
-        if network.replaces_dhcp_dns(bound) and (self.version is None or self.version >= _OVERRIDES):
-            asked = [key for key in ("dhcp4", "dhcp6") if found[key]]
-            found |= {f"{key}-overrides": {"use-dns": False} for key in asked}
+        if interface.accepts_router_advertisements is not None and not self.by_network_manager:
+            found["accept-ra"] = interface.accepts_router_advertisements
+        asked = [version for version in (4, 6) if found[f"dhcp{version}"]]
+        if not asked or not network.replaces_dhcp_dns(bound):
+            return found
+        if self.by_network_manager and (self.version is None or self.version >= _NM_ON_LINK):
+            # It has no word for use-dns, but hands on what it does not know itself.
+            passed = {f"ipv{version}.ignore-auto-dns": "true" for version in asked}
+            found["networkmanager"] = {"passthrough": passed}
+        elif not self.by_network_manager and not self.lacks_overrides:
+            found |= {f"dhcp{version}-overrides": {"use-dns": False} for version in asked}
         return found
+
+    @property
+    def lacks_overrides(self) -> bool:
+        return self.version is not None and self.version < _OVERRIDES
+
+    def _nm_auto6(self, network: Network, bound: BoundInterface) -> bool:
+        """Whether the NetworkManager renderer says `dhcp6: true`, which is NetworkManager's method `auto`.
+
+        Without it and without addresses IPv6 is `ignore`, or `manual` where there are servers: a profile that is refused.
+        """
+        interface, resolver = bound.interface, network.resolver_of(bound)
+        here = {version: interface.of(version) for version in (4, 6)}
+        servers = {version: any(s.version == version for s in resolver.servers) for version in (4, 6)}
+        refusals = (
+            (interface.dhcp6 and interface.slaac is False, "has no DHCPv6 without router advertisements", "`slaac`"),
+            (servers[4] and not (here[4].addresses or here[4].dhcp), "needs IPv4 for IPv4 DNS servers", "them"),
+            (
+                servers[6] and interface.slaac is False and not here[6].addresses,
+                "needs IPv6 for IPv6 DNS servers",
+                "them, or `slaac`",
+            ),
+        )
+        for refused, what, leave_out in refusals:
+            if refused:
+                raise inexpressible(
+                    "netplan", interface.label, f"its NetworkManager renderer {what}", f"leave out {leave_out}"
+                )
+        needed = bool(servers[6] or here[6].routes or (resolver.search and not interface.has_addresses))
+        accepts = interface.accepts_router_advertisements
+        return interface.dhcp6 or bool(accepts) or (accepts is None and needed)
 
     def _routes(self, bound: BoundInterface, side: IpSide, found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if side.gateway is not None:
@@ -268,11 +296,19 @@ def _cut(files: list[File], stale: set[Key]) -> Iterator[Edit]:
             yield WriteFile(path, file.without(keys), reason, mode=None if here else 0o600)
 
 
-def _overrides_of_generated_files(view: View, network: Network) -> Iterator[Edit]:
-    """Drop-ins for what netplan generates in /run would change what it makes of ours."""
+def _drop_ins(view: View, network: Network, dialect: _Dialect) -> Iterator[Edit]:
+    """Drop-ins for what netplan generates in /run change what it makes of ours; before 0.95 one says what it cannot."""
     for bound in network.interfaces:
-        folder = f"/etc/systemd/network/10-netplan-{bound.name}.network.d"
-        yield from (SetAside(f"{folder}/{name}", "changed what netplan says") for name in view.names(folder))
+        folder = f"/etc/systemd/network/10-netplan-{dialect.ids[bound.interface.label]}.network.d"
+        with_dhcp = bound.interface.dhcp4 or bound.interface.dhcp6
+        ours = dialect.lacks_overrides and not dialect.by_network_manager and with_dhcp
+        ours = ours and network.replaces_dhcp_dns(bound)
+        for name in view.names(folder):
+            if name != _DROP_IN or not ours:
+                yield SetAside(f"{folder}/{name}", "changed what netplan says")
+        if ours:
+            content = b"# by guest-customizer\n[DHCP]\nUseDNS=no\n"
+            yield WriteFile(f"{folder}/{_DROP_IN}", content, "netplan before 0.95 has no use-dns", mode=0o644)
 
 
 def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:

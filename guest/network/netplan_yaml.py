@@ -89,13 +89,32 @@ def read_all(view: View) -> Iterator[File]:
         except ValueError:
             loaded = ()
         network = loaded.get("network", {}) if isinstance(loaded, dict) else {} if loaded is None else None
-        if not isinstance(network, dict):
+        if not isinstance(network, dict) or not all(_is_sound(network.get(kind)) for kind in DEVICE_TYPES):
             raise CustomizerError(
                 "network.unreadable",
                 f"{path} in the guest is nothing that netplan can read, so that it would configure no interface at all",
                 "repair or remove it in the template",
             )
         yield File(path, content, network)
+
+
+def _is_sound(definitions: Any) -> bool:  # noqa: ANN401 (YAML)
+    """Whether what netplan's own grammar demands holds for what is looked at here."""
+    if definitions is None or not isinstance(definitions, dict):
+        return definitions is None
+    for name, body in definitions.items():
+        if name == "renderer":
+            continue
+        if not isinstance(body, dict | None):
+            return False
+        values = body or {}
+        match, ports = values.get("match", {}), values.get("interfaces", [])
+        if not isinstance(match, dict) or not isinstance(ports, list):
+            return False
+        texts = [values.get("link"), values.get("set-name"), match.get("name"), match.get("macaddress"), *ports]
+        if any(isinstance(value, dict | list) for value in texts):
+            return False
+    return True
 
 
 def _load(content: str) -> Any:  # noqa: ANN401 (YAML)
@@ -208,7 +227,7 @@ def _lines(mapping: dict[str, Any], indent: str) -> Iterator[str]:
 def _key(key: object) -> str:
     # Names of cards and netplan's own words; what could be a number or a truth value is quoted.
     plain = re.fullmatch(r"(?!yes$|off$|true$|false$|null$)[a-z]{2}[a-z0-9-]+(?:\.[0-9]+)?", str(key))
-    return str(key) if plain or key == "to" else _flow(str(key))
+    return str(key) if plain or key in ("to", "id") else _flow(str(key))
 
 
 def _flow(value: object) -> str:

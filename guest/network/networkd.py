@@ -97,7 +97,8 @@ def _netdev(bound: BoundInterface, virtual: Virtual) -> Iterator[Section]:
         case Bond(mode=mode):
             yield Section("Bond", (("Mode", mode.value), ("MIIMonitorSec", f"{BOND_MIIMON_MS}ms")))
         case Bridge():
-            yield Section("Bridge", (("STP", "no"),))
+            # Without it its ports pass nothing for the first 15 s, spanning tree or not.
+            yield Section("Bridge", (("STP", "no"), ("ForwardDelaySec", "0")))
 
 
 def _sections(network: Network, bound: BoundInterface, version: int | None) -> Iterator[Section]:

@@ -60,20 +60,23 @@ class Assembled:
     def __post_init__(self) -> None:
         self._waiting: dict[str, StartArray] = {}
         self._groups_shut: dict[str, StaysShut] = {}
+        self._handled: frozenset[str] = frozenset()  # device paths
 
     def assemble(self, look: Callable[[], tuple[BlockDevice, ...]], keys: tuple[Key, ...]) -> tuple[BlockDevice, ...]:
-        """Until a pass finds nothing new. `look` waits for udev and returns the guest's devices."""
+        """Until a pass finds nothing new. `look` waits for udev and returns the guest's devices.
+
+        Called again, it goes on with what has appeared since.
+        """
         devices = look()
-        handled: frozenset[str] = frozenset()
         for _ in range(_PASS_LIMIT):
-            steps = next_steps(devices, keys, handled)
-            handled |= {device.path for device in devices}
+            steps = next_steps(devices, keys, self._handled)
+            self._handled |= {device.path for device in devices}
             for step in steps:
                 self._carry_out(step, degraded=False)
             if not self._made_something(steps) and not self._settle_for_less(devices):
                 break
             devices = look()
-        self.shut += self._groups_shut.values()
+        self.shut += [shut for shut in self._groups_shut.values() if shut not in self.shut]
         self._note_unused(keys, devices)
         return devices
 

@@ -78,7 +78,11 @@ def _netplan_entry(kind, body, by_nm):
                 setattr(found, key, value)
             case "accept-ra" if isinstance(value, bool) and not by_nm:
                 found.ra = value
-            case "dhcp4-overrides" | "dhcp6-overrides":
+            case "networkmanager" if by_nm:
+                keys = {f"ipv{n}.ignore-auto-dns" for n in (4, 6) if body[f"dhcp{n}"]}
+                assert value == {"passthrough": dict.fromkeys(keys, "true")}
+                found.ignores_dhcp_dns = True
+            case "dhcp4-overrides" | "dhcp6-overrides" if not by_nm:
                 assert value == {"use-dns": False}
                 found.ignores_dhcp_dns = True
             case "addresses":
@@ -109,12 +113,21 @@ def _netplan_entry(kind, body, by_nm):
                 assert set(value) == {"mode", "mii-monitor-interval"}
                 found.mode = value["mode"]
             case "parameters" if kind == "bridges":
-                assert value == {"stp": False}
+                assert value == {"stp": False, "forward-delay": 0}
             case _:
                 raise AssertionError(f"{kind}: {key}: {value}")
-    if by_nm:  # its `dhcp6: true` is NetworkManager's method auto
-        found.ra = found.dhcp6
+    if by_nm:
+        _as_network_manager(found)
     return found
+
+
+def _as_network_manager(found):
+    found.ra = found.dhcp6  # `dhcp6: true` is NetworkManager's method auto
+    # As netplan's nm.c writes it: without addresses `link-local` or `manual`, and NetworkManager refuses both with DNS.
+    for version, dhcp in ((4, found.dhcp4), (6, found.dhcp6)):
+        if not dhcp and not any(a.version == version for a in found.addresses):
+            assert not any(s.version == version for s in found.servers)
+            assert not any(to.version == version for to, _, _ in found.routes)
 
 
 # ---- networkd: see systemd.network(5) and systemd.netdev(5)
@@ -242,8 +255,8 @@ def _keyfile_section(found, section, values):
                 found.mode = value
             case "bond", "miimon":
                 assert value == "100"
-            case "bridge", "stp":
-                assert value == "false"
+            case "bridge", "stp" | "forward-delay":
+                assert value == {"stp": "false", "forward-delay": "0"}[key]
             case _:
                 raise AssertionError(f"[{section}] {key}")
 
@@ -410,8 +423,8 @@ def interfaces(files):
         for option, rest in options:
             _interfaces_option(found, name, option, rest)
     for name in result:
-        upper = [other for other in result.values() if name in other.ports]
-        assert (name in auto) == (not upper or "." in name or name.startswith("vlan")), f"{name} is not brought up"
+        taken = any(name in other.ports for other in result.values() if other.kind == "bond")
+        assert (name in auto) != taken, f"{name} is not brought up"
     return result
 
 

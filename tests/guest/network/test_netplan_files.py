@@ -1,0 +1,167 @@
+"""Other people's netplan files: cut byte for byte, rewritten where that cannot be, refused where netplan could not read them."""
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guest.edits import Overlay, SetAside
+from guest.errors import CustomizerError
+from guest.network import netplan, netplan_yaml
+from guest.network.model import BoundInterface, Interface, Network, Resolver
+from guest.sysroot import Sysroot
+
+MAC = "52:54:00:12:34:56"
+NETWORK = Network((BoundInterface(Interface("lan", mac=MAC, dhcp4=True), "ens3", MAC),), Resolver())
+
+
+@pytest.fixture
+def guest(tmp_path):
+    (tmp_path / "etc/netplan").mkdir(parents=True)
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/netplan").touch()
+    return tmp_path
+
+
+def after(guest, content, name="50-x.yaml"):
+    """What becomes of one file: its new content, None where it is set aside, the old one where it is left."""
+    (guest / "etc/netplan" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    view = Sysroot(guest)
+    result = Overlay(view).with_edits(tuple(netplan.render(view, NETWORK))).read(f"/etc/netplan/{name}")
+    return None if result is None else result.decode()
+
+
+HEAD = "# mine\nnetwork:\n  version: 2\n"
+OTHER = "    ens9:  # the other one\n      dhcp4: true\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        # Ours by name, by MAC, by set-name; the rest stays byte for byte.
+        (HEAD + "  ethernets:\n    ens3:\n      dhcp4: yes\n" + OTHER, HEAD + "  ethernets:\n" + OTHER),
+        (HEAD + "  ethernets:\n" + OTHER + "    ens3: {}\n", HEAD + "  ethernets:\n" + OTHER),
+        (
+            HEAD
+            + f"  ethernets:\n{OTHER}    id0:\n      match: {{macaddress: '{MAC.upper()}'}}\n      addresses:\n      - 10.0.0.1/8\n",
+            HEAD + "  ethernets:\n" + OTHER,
+        ),
+        (
+            HEAD
+            + "  ethernets:\n    id0:\n      match:\n        macaddress: 00:0c:29:00:00:01\n      set-name: ens3\n"
+            + OTHER,
+            HEAD + "  ethernets:\n" + OTHER,
+        ),
+        # Nothing of ours: left.
+        (HEAD + "  ethernets:\n" + OTHER, HEAD + "  ethernets:\n" + OTHER),
+        (HEAD + "  renderer: NetworkManager\n", HEAD + "  renderer: NetworkManager\n"),
+        # A catch-all may be for other cards.
+        (
+            HEAD + "  ethernets:\n    all:\n      match: {name: 'en*'}\n",
+            HEAD + "  ethernets:\n    all:\n      match: {name: 'en*'}\n",
+        ),
+        # Nothing else is in it: gone.
+        (HEAD + "  ethernets:\n    ens3:\n      dhcp4: true\n", None),
+        # A bond of ours goes, and the VLAN on it; a VLAN on the card stays.
+        (
+            HEAD + "  ethernets:\n    ens3: {}\n    ens4: {}\n  bonds:\n    b:\n      interfaces: [ens3, ens4]\n"
+            "  vlans:\n    b.5: {id: 5, link: b}\n    ens3.6: {id: 6, link: ens3}\n",
+            HEAD + "  ethernets:\n    ens4: {}\n  vlans:\n    ens3.6: {id: 6, link: ens3}\n",
+        ),
+    ],
+)
+def test_what_is_cut(before, expected, guest):
+    assert after(guest, before) == expected
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        '{"network": {"version": 2, "ethernets": {"ens3": {"dhcp4": true}, "ens9": {"mtu": 1400, "dhcp4": true}}}}',
+        HEAD + "  ethernets: {ens3: {dhcp4: true}, ens9: {mtu: 1400, dhcp4: true}}\n",
+        HEAD + "  ethernets:\n    ens3: &same\n      mtu: 1400\n    ens9:\n      <<: *same\n      dhcp4: true\n",
+    ],
+)
+def test_what_has_no_lines_of_its_own_is_written_anew(before, guest):
+    written = yaml.safe_load(after(guest, before))
+    assert written["network"]["ethernets"] == {"ens9": {"mtu": 1400, "dhcp4": True}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "network: [",
+        "network: 3\n",
+        "- a\n- b\n",
+        "just words",
+        "\t",
+        b"network:\n  version: 2\n\x00",
+        b"\xff\xfe\x00",
+        "[" * 5000,
+        "a: &a [x]\nb: &b [*a, *a]\n" + "network: *nothing\n",
+        "x" * 70_000,
+        "network: !!python/object/apply:os.system ['true']\n",
+    ],
+)
+def test_what_netplan_could_not_read_is_refused(content, guest):
+    with pytest.raises(CustomizerError) as caught:
+        after(guest, content)
+    assert caught.value.code == "network.unreadable"
+    assert "50-x.yaml" in caught.value.message
+
+
+def test_hidden_and_other_files_are_not_read(guest):
+    assert after(guest, "network: [", name="50-x.yaml.save") == "network: ["
+    assert after(guest, "network: [", name=".x.yaml") == "network: ["
+
+
+def test_a_file_in_usr_lib_is_hidden_by_one_in_etc(guest):
+    (guest / "usr/lib/netplan").mkdir(parents=True)
+    (guest / "usr/lib/netplan/00-vendor.yaml").write_text(HEAD + "  ethernets:\n    ens3: {}\n" + OTHER)
+    edits = {edit.path: edit for edit in netplan.render(Sysroot(guest), NETWORK)}
+    assert edits["/etc/netplan/00-vendor.yaml"].content.decode() == HEAD + "  ethernets:\n" + OTHER
+    assert edits["/etc/netplan/00-vendor.yaml"].mode == 0o600
+    assert not any(isinstance(edit, SetAside) for edit in edits.values())
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(["ens3", MAC, "en*", "yes", "", "b"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["match", "macaddress", "name", "interfaces", "link", "set-name", "id"]), inner
+        )
+    ),
+    max_leaves=6,
+)
+documents = st.dictionaries(
+    st.sampled_from(["version", "renderer", *netplan_yaml.DEVICE_TYPES[:4]]),
+    values | st.dictionaries(st.sampled_from(["ens3", "ens9", "b", "renderer"]), values, max_size=3),
+    max_size=4,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(documents)
+def test_whatever_stands_there_is_handled(tmp_path_factory, document):
+    guest = tmp_path_factory.mktemp("guest")
+    (guest / "etc/netplan").mkdir(parents=True)
+    (guest / "usr/sbin").mkdir(parents=True)
+    (guest / "usr/sbin/netplan").touch()
+    try:
+        left = after(guest, json.dumps({"network": document}))
+    except CustomizerError as error:
+        if error.code != "network.unreadable":
+            raise
+        return
+    ethernets = (yaml.safe_load(left) if left else {}).get("network", {}).get("ethernets")
+    assert "ens3" not in (ethernets if isinstance(ethernets, dict) else ())
+
+
+def test_what_we_write_is_what_pyyaml_reads():
+    document = {
+        "network": {"version": 2, "a b": {}, "list": [], "on": "yes", "0x1": [{"to": "::/0", "n": None}], "é": 'q"\\'}
+    }
+    assert yaml.safe_load(netplan_yaml.compose(document, "hello")) == document
