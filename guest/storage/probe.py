@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from guest.errors import CustomizerError
 from guest.storage.mounting import looked_into
 from guest.storage.root import Candidate, says_it_is
 from guest.sysroot import Sysroot
@@ -74,9 +75,16 @@ def _subvolume_names(device: BlockDevice, look: Look) -> list[str]:
     """`@`, `root`, `@rootfs` …: folders at the top. Snapshots lie deeper, or do not say that they are the root."""
     if device.fs_type != "btrfs":
         return []
-    names = _ask(device, _TOP_LEVEL, look, lambda files: files.names("/")) or ()
+    names = _ask(device, _TOP_LEVEL, look, _top_names) or ()
     # A comma would end the option; no distribution has one there.
     return [name for name in names if "," not in name][:_NAME_LIMIT]
+
+
+def _top_names(files: Sysroot) -> tuple[str, ...]:
+    try:
+        return files.names("/")
+    except CustomizerError:
+        return ()  # thousands of them: somebody's data
 
 
 def _subvolumes(device: BlockDevice, names: list[str], look: Look) -> list[Candidate]:
