@@ -30,6 +30,8 @@ MISSING_LIMIT = 32
 
 _SYS_OPENAT2 = 437  # the same number on every architecture
 _RESOLVE_IN_ROOT = 0x10
+# A rename or mount anywhere on the machine while `..` is resolved makes openat2 give up with EAGAIN (openat2(2)).
+_TRIES = 1000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -42,13 +44,17 @@ def _open_in_root(root_fd: int, path: str, flags: int) -> int:
     name = os.fsencode(path)
     if b"\0" in name:
         raise OSError(errno.EINVAL, "a path with a zero byte", path.replace("\0", "?"))
-    fd: int = _libc.syscall(
-        ctypes.c_long(_SYS_OPENAT2), root_fd, ctypes.c_char_p(name), ctypes.byref(how), ctypes.c_size_t(24)
-    )
-    if fd < 0:
+    number = errno.EAGAIN
+    for _ in range(_TRIES):
+        fd: int = _libc.syscall(
+            ctypes.c_long(_SYS_OPENAT2), root_fd, ctypes.c_char_p(name), ctypes.byref(how), ctypes.c_size_t(24)
+        )
+        if fd >= 0:
+            return fd
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), path)
-    return fd
+        if number != errno.EAGAIN:
+            break
+    raise OSError(number, os.strerror(number), path)
 
 
 @dataclass(frozen=True)

@@ -169,13 +169,17 @@ def _of_version(view: View, bound: BoundInterface, side: IpSide) -> Iterator[lis
     """One stanza per address (interfaces(5): several of one name are all applied)."""
     inet = "inet" if side.version == 4 else "inet6"
     extras = [*_route_commands(bound.name, side)]
+    # Before 0.8.7 a gateway is refused while its own subnet is not there.
+    with_gateway = (
+        next((n for n, a in enumerate(side.addresses) if side.gateway in a.network), 0) if side.gateway else 0
+    )
     for number, address in enumerate(side.addresses):
         netmask = address.netmask if side.version == 4 else address.network.prefixlen
         spelled = [f"address {address.ip}", f"netmask {netmask}"] if _is_beta(view) else [f"address {address}"]
         stanza = [f"iface {bound.name} {inet} static", *spelled]
+        if number == with_gateway and side.gateway is not None and side.gateway_is_on_link:
+            stanza.append(f"gateway {side.gateway}")
         if number == 0:
-            if side.gateway is not None and side.gateway_is_on_link:
-                stanza.append(f"gateway {side.gateway}")
             stanza += _advertisements(bound, side)
         if number == len(side.addresses) - 1:
             stanza += extras

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from guest.sysroot import View
 
 FOLDER = "/etc/NetworkManager/system-connections"
+NMSTATE = "/etc/nmstate"
 # Files in /etc need no ending; these are passed over (nm_keyfile_utils_ignore_filename), also mkstemp's.
 _IGNORED = re.compile(r"\..*|.*~|.*\.(?:pem|der|p12|pfx|cer|crt|key)|.*\.[A-Za-z0-9]{6}")
 # The older word for each kind is still read, and still found in old files.
@@ -47,13 +48,14 @@ _PROGRAMS = ("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
 _UNITS = ("NetworkManager.service", "network-manager.service")
 _RC_FOLDERS = ("/etc/rc.d/rc3.d", "/etc/rc3.d", "/etc/rc2.d")
 _OPENRC = "/etc/runlevels/default/NetworkManager"
+_RUNIT = "/etc/runit/runsvdir/default/NetworkManager"
 
 
 def is_enabled(view: View) -> bool:
     """Whether NetworkManager is installed and starts at boot."""
     if not any(exists(view, program) for program in _PROGRAMS):
         return False
-    if any(wants(view, unit) for unit in _UNITS) or view.state(_OPENRC) is not None:
+    if any(wants(view, unit) for unit in _UNITS) or any(view.state(path) for path in (_OPENRC, _RUNIT)):
         return True
     if (view.link_target("/etc/systemd/system/network.service") or "").endswith("/NetworkManager.service"):
         return True  # SUSE's way to choose it
@@ -222,6 +224,17 @@ def _set_aside(view: View, network: Network, keep: set[str]) -> Iterator[Edit]:
         unbound = connection.last("type") in _ETHERNET and not device and not mac
         if name not in keep and (mac in network.macs or device in network.names or unbound):
             yield SetAside(f"{FOLDER}/{name}", "another profile of an interface that is configured anew")
+    yield from _nmstate(view, network)
+
+
+def _nmstate(view: View, network: Network) -> Iterator[Edit]:
+    """nmstate.service makes profiles of these files at boot, over ours."""
+    if not wants(view, "nmstate.service"):
+        return
+    for name in view.names(NMSTATE):
+        words = set(re.findall(r"[A-Za-z0-9_.:-]+", text(view, f"{NMSTATE}/{name}") or ""))
+        if name.endswith((".yml", ".yaml")) and (words & network.names or {w.lower() for w in words} & network.macs):
+            yield SetAside(f"{NMSTATE}/{name}", "describes an interface that is configured anew")
 
 
 def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:

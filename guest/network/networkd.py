@@ -9,7 +9,7 @@ import fnmatch
 import ipaddress
 from typing import TYPE_CHECKING
 
-from guest.edits import Edit, SetAside, WriteFile
+from guest.edits import Edit, Overlay, SetAside, WriteFile
 from guest.network import ini
 from guest.network.ini import Entry, Ini, Section
 from guest.network.model import (
@@ -79,10 +79,25 @@ def render(view: View, network: Network) -> Iterator[Edit]:
         if bound.interface.virtual is not None:
             netdev = _file_of(bound).replace(".network", ".netdev")
             files[netdev] = ini.compose(_netdev(bound, bound.interface.virtual), comment)
-    yield from _set_aside(view, network, set(files))
+    stale = tuple(_set_aside(view, network, set(files)))
+    _refuse_an_earlier_file(Overlay(view).with_edits(stale), network)
+    yield from stale
     for name, content in files.items():
         # The daemon is no root: a file that only root can read does not exist for it.
         yield WriteFile(f"{FOLDER}/{name}", content, "network interface", mode=0o644)
+
+
+def _refuse_an_earlier_file(view: View, network: Network) -> None:
+    """A file for other cards too, such as 00-all.network with Name=*, would come before ours and count."""
+    for bound in network.interfaces:
+        found = _name_in_force(view, bound)
+        if found is not None and found < _file_of(bound):
+            raise inexpressible(
+                "systemd-networkd",
+                bound.interface.label,
+                f"{found} fits this interface, and comes before any file of ours",
+                "call it in the template so that its name sorts after 01-",
+            )
 
 
 def _file_of(bound: BoundInterface) -> str:
@@ -295,30 +310,37 @@ def _route(section: Section) -> Route:
     )
 
 
-def _in_order(view: View, ending: str) -> Iterator[Ini]:
-    """The files with this ending as networkd goes through them."""
+def _in_order(view: View, ending: str) -> Iterator[tuple[str, Ini]]:
+    """(name, content) of the files with this ending as networkd goes through them."""
     paths: dict[str, str] = {}
     for folder in _FOLDERS:
         for name in view.names(folder):
             if name.endswith(ending):
                 paths.setdefault(name, f"{folder}/{name}")
     for name in sorted(paths):
-        yield ini.parse(text(view, paths[name]) or "")
+        yield name, ini.parse(text(view, paths[name]) or "")
+
+
+def _name_in_force(view: View, bound: BoundInterface) -> str | None:
+    return next((name for name, file in _in_order(view, ".network") if _fits(file, bound)), None)
 
 
 def _file_in_force(view: View, bound: BoundInterface) -> Ini | None:
-    for file in _in_order(view, ".network"):
-        match = file.merged("Match")
-        macs, names = _macs(match), _words(match, "Name")
-        fits_mac = not macs or (bound.mac is not None and bound.mac in macs)
-        fits_name = not names or any(fnmatch.fnmatchcase(bound.name, pattern) for pattern in names)
-        if match.entries and fits_mac and fits_name:
-            return file
-    return None
+    return next((file for _, file in _in_order(view, ".network") if _fits(file, bound)), None)
+
+
+def _fits(file: Ini, bound: BoundInterface) -> bool:
+    match = file.merged("Match")
+    macs, names = _macs(match), _words(match, "Name")
+    fits_mac = not macs or (bound.mac is not None and bound.mac in macs)
+    fits_name = not names or any(fnmatch.fnmatchcase(bound.name, pattern) for pattern in names)
+    # What else [Match] may hold (drivers, paths, hosts) is not known here, and taken not to fit.
+    known = {"MACAddress", "PermanentMACAddress", "Name", "Type"}
+    return bool(match.entries) and fits_mac and fits_name and {key for key, _ in match.entries} <= known
 
 
 def _recover_virtual(view: View, network: Network, bound: BoundInterface) -> Virtual | None:
-    device = next((f for f in _in_order(view, ".netdev") if f.merged("NetDev").last("Name") == bound.name), None)
+    device = next((f for _, f in _in_order(view, ".netdev") if f.merged("NetDev").last("Name") == bound.name), None)
     match device.merged("NetDev").last("Kind") if device else None:
         case "vlan":
             assert device is not None  # noqa: S101 (the kind was read from it)

@@ -1,6 +1,8 @@
 """No path leaves the guest's root, whatever links a guest lays; nothing but regular files is read."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,21 @@ def test_a_link_into_run_is_not_written_through(root: Path) -> None:
     with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
         Overlay(guest).with_edits((WriteFile("/etc/resolv.conf", b"", ""),))
     assert caught.value.code == "guest.volatile-target"
+
+
+def test_renames_elsewhere_do_not_disturb(tmp_path: Path) -> None:
+    """openat2 answers EAGAIN when something is renamed anywhere while it resolves `..`; a link with `..` is usual."""
+    (tmp_path / "root/a/b").mkdir(parents=True)
+    (tmp_path / "root/a/link").symlink_to("../../a/../a/b")
+    (tmp_path / "busy/one").mkdir(parents=True)
+    rename = "os.rename(top + '/one', top + '/two'); os.rename(top + '/two', top + '/one')"
+    program = f"import os, sys\ntop = sys.argv[1]\nwhile True: {rename}"
+    with (
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "busy")]) as busy,
+        Sysroot(tmp_path / "root") as view,
+    ):
+        try:
+            for _ in range(4000):
+                assert view.state(view.resolve("/a/link")) is not None
+        finally:
+            busy.kill()

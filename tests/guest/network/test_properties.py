@@ -16,7 +16,7 @@ from guest.network.meaning import verify
 from guest.network.model import Bond, Bridge, Vlan
 from guest.sysroot import Sysroot
 
-EXAMPLES = 60
+EXAMPLES = 40
 HOOKS = {f"etc/network/if-pre-up.d/{name}": "" for name in ("ifenslave", "bridge", "vlan")}
 NETWORK_MANAGER = {
     "usr/sbin/NetworkManager": "",
