@@ -34,6 +34,7 @@ _KINDS = {
     "addresses": "IP addresses",
     "addresses_with_prefix": "IP addresses with prefix length",
     "bond_mode": "a mode",
+    "cloud_init": "`off`, `seed` or `keep`",
     "container_uuid": "a UUID",
     "device_reference": "`UUID=…`, `LABEL=…`, `PARTUUID=…`, `PARTLABEL=…` or `/dev/…`",
     "domain": "a domain name",

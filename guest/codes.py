@@ -57,6 +57,11 @@ RESULT_CODES = (
     Code("guest.unsupported", "the guest is of a kind that keeps no files of its own: ostree, Ignition, an overlay, NixOS …",
          "the hint says what to use instead"),
     Code("guest.unknown-release", "nothing says which distribution the guest is", "`[guest] family`"),
+    Code(
+        "guest.no-cloud-init",
+        "the document hands its settings to a cloud-init that the guest does not have",
+        "leave out `[guest] cloud_init`",
+    ),
     Code("guest.unknown-family", "the distribution is of no family that is known", "`[guest] family`"),
     Code("guest.file-too-large", "a file that has to be read is larger than 4 MiB", "look at it in the template"),
     Code("guest.folder-too-large", "a folder that has to be read has more than 10,000 entries", "look at it in the template"),

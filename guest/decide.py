@@ -15,6 +15,7 @@ from guest.network import find_stack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from guest.distro.family import Family
     from guest.edits import Overlay
     from guest.machine.model import Machine
     from guest.settings.model import Settings
@@ -35,15 +36,17 @@ class Decision:
 
 def decide(settings: Settings, machine: Machine, view: View) -> Decision:
     """Raises CustomizerError for whatever cannot be done; nothing has been written then."""
-    guest, because = inspect(settings, view)
+    release, family, warning = inspect(settings, view)
+    guest, because = _with_stack(settings, view, release, family)
     plan, notes, checks = plan_changes(Context(settings, guest, machine), view)
+    warnings = tuple(note.message for note in notes)
     return Decision(
-        guest, because, plan, tuple(note.message for note in notes), tuple(check.complain for check in checks)
+        guest, because, plan, (warning, *warnings) if warning else warnings, tuple(check.complain for check in checks)
     )
 
 
-def inspect(settings: Settings, view: View) -> tuple[Guest, str | None]:
-    """Release, family, and the network stack with the reason why it is in charge."""
+def inspect(settings: Settings, view: View) -> tuple[Release, Family, str | None]:
+    """Release, family, and a warning where the family is a guess."""
     if error := find_unsupported(view):
         raise error
     release = find_release(view)
@@ -55,7 +58,12 @@ def inspect(settings: Settings, view: View) -> tuple[Guest, str | None]:
                 "if you know which family it behaves like, say so: [guest] family = …",
             )
         release = Release(id=settings.guest.family)
-    family = find_family(release, settings.guest.family)
+    family, warning = find_family(view, release, settings.guest.family)
+    return release, family, warning
+
+
+def _with_stack(settings: Settings, view: View, release: Release, family: Family) -> tuple[Guest, str | None]:
+    """The network stack too, with the reason why it is in charge."""
     if not settings.interfaces and not settings.resolver:
         return Guest(release, family, None), None
     if not settings.interfaces and settings.guest.network_stack is None:

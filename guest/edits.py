@@ -88,7 +88,11 @@ class Overlay:
         return posixpath.join(self.below.resolve(folder) if folder != "/" else "/", name)
 
     def read(self, path: str) -> bytes | None:
-        match self._edit(self.resolve(path)):
+        try:
+            real = self.resolve(path)
+        except CustomizerError:
+            return None  # a file where a folder would be, links that lead nowhere: as for Sysroot, nothing to read
+        match self._edit(real):
             case WriteFile(content=content):
                 return content
             case None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guest.changes import dns, firstboot, hostname, network
+from guest.changes import cloudinit, dns, firstboot, hostname, network
 from guest.changes.change import Change, Check, Context, Guest, Note
 from guest.edits import Overlay
 
 if TYPE_CHECKING:
     from guest.sysroot import View
 
-CHANGES: tuple[Change, ...] = (hostname.CHANGE, network.CHANGE, dns.CHANGE, firstboot.CHANGE)
+CHANGES: tuple[Change, ...] = (
+    hostname.CHANGE, cloudinit.CHANGE, network.CHANGE, dns.CHANGE, firstboot.CHANGE,
+)  # fmt: skip
 
 __all__ = ["CHANGES", "Change", "Check", "Context", "Guest", "Note", "plan_changes"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from guest.changes.udhcpc import keep_from_udhcpc
 from guest.edits import Edit, WriteFile
 from guest.sysroot import exists, text
 
@@ -41,6 +42,8 @@ def keep_from_dhcp(view: View, resolver: Resolver) -> Iterator[Edit]:
         # Above any `interface` block: what follows one belongs to it (dhcpcd.conf(5)).
         changed = f"# guest-customizer: /etc/resolv.conf holds what was asked for.\n{_DHCPCD_LINE}\n{dhcpcd}"
         yield WriteFile(DHCPCD, changed.encode("utf-8", "surrogateescape"), "DHCP must not replace the DNS servers")
+    if resolver.servers:
+        yield from keep_from_udhcpc(view)
 
 
 def keep_from_resolvconf(view: View, resolver: Resolver) -> Iterator[Edit]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from guest.changes import netconfig
 from guest.changes.change import Change, Context, Note
 from guest.changes.dhcp_dns import keep_from_dhcp, keep_from_resolvconf
 from guest.edits import Edit, WriteFile
@@ -45,6 +46,9 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
     elif "NetworkManager" in link:
         if not in_cards:
             yield from _to_network_manager(resolver)
+    elif netconfig.owns_resolv_conf(view):
+        if not in_cards:  # NetworkManager hands its own to netconfig
+            yield from netconfig.plan_netconfig(view, resolver, dhcp=_uses_dhcp(settings))
     elif link and view.resolve(RESOLV_CONF).startswith(("/run/", "/var/run/")):
         if not in_cards:
             raise CustomizerError(

@@ -7,12 +7,14 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from guest.changes.change import Change, Context, Note
+from guest.distro.family import has_systemd
 from guest.edits import Edit, MakeLink, SetAside, WriteFile
 from guest.sysroot import exists, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from guest.distro.family import BootScript
     from guest.settings.model import FirstBoot
     from guest.sysroot import View
 
@@ -26,6 +28,14 @@ WAIT_DROP_IN = "/etc/systemd/system/rc-local.service.d/guest-customizer.conf"
 BEGIN = "# >>> guest-customizer first boot >>>"
 END = "# <<< guest-customizer first boot <<<"
 _SYSTEMD = ("/usr/lib/systemd", "/lib/systemd")
+# `|| :` because Debian's rc.local runs under sh -e.
+_RUNNING = f"/bin/sh {RUNNER} || :\n"
+# Where the script runs before the network: in the background, for at most two minutes.
+_WAITING = f"""\
+(n=0
+while [ $n -lt 120 ] && ! ip route 2>/dev/null | grep -q ^default; do n=$((n + 1)); sleep 1; done
+/bin/sh {RUNNER}) </dev/null >/dev/null 2>&1 &
+"""
 # What distributions ship in an rc.local that does nothing.
 _STOCK_COMMANDS = frozenset({"touch /var/lock/subsys/local", "exit 0", ":"})
 
@@ -35,9 +45,9 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
     steps = {**_command_steps(first_boot), **_script_steps(first_boot)}
     if not steps:
         return
-    rc_local = context.guest.family.rc_local
-    by_unit = _has_systemd(view) and not _rc_local_runs(view, rc_local)
-    unhook = f"rm -f {UNIT_LINK} {UNIT}" if by_unit else _unhook_rc_local(view, context, rc_local)
+    script = context.guest.family.boot_script
+    by_unit = has_systemd(view) and not (script.by_systemd and _rc_local_runs(view, script.path))
+    unhook = f"rm -f {UNIT_LINK} {UNIT}" if by_unit else _unhook(view, script)
     if first_boot.wait_for_network and not by_unit:
         unhook += f"\nrm -f {WAIT_DROP_IN}"
     for name in set(view.names(f"{FOLDER}/steps")) - set(steps):
@@ -51,11 +61,11 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
     if by_unit:
         yield from _unit(first_boot)
     else:
-        yield from _hook_rc_local(context, view, rc_local)
-        if first_boot.wait_for_network and not _has_systemd(view):
-            yield Note("wait_for_network: rc.local runs last in this guest's init, after its network service")
-        elif first_boot.wait_for_network:
+        yield from _hook(first_boot, view, script)
+        if first_boot.wait_for_network and has_systemd(view):
             yield from _wait_for_network()
+        elif first_boot.wait_for_network and script.after_network:
+            yield Note(f"wait_for_network: {script.path} runs last in this guest's init, after its network service")
 
 
 def _command_steps(first_boot: FirstBoot) -> dict[str, bytes]:
@@ -71,10 +81,6 @@ def _script_steps(first_boot: FirstBoot) -> dict[str, bytes]:
         f"{number:03}-{re.sub(r'[^A-Za-z0-9.-]', '-', script.name.rsplit('/', 1)[-1])}": script.content
         for number, script in enumerate(first_boot.scripts, start)
     }
-
-
-def _has_systemd(view: View) -> bool:
-    return any(exists(view, f"{folder}/systemd") for folder in _SYSTEMD)
 
 
 def _rc_local_runs(view: View, rc_local: str) -> bool:
@@ -99,30 +105,34 @@ def _without_hook(content: str) -> str:
     return re.sub(rf"^{re.escape(BEGIN)}\n(?:.*\n)*?{re.escape(END)}\n", "", content, flags=re.MULTILINE)
 
 
-def _hook_rc_local(context: Context, view: View, rc_local: str) -> Iterator[Edit]:
-    old = text(view, rc_local)
-    content = _without_hook(context.guest.family.rc_local_start if old is None else old)
-    state = view.state(view.resolve(rc_local))
+def _hook(first_boot: FirstBoot, view: View, script: BootScript) -> Iterator[Edit]:
+    old = text(view, script.path)
+    content = _without_hook(script.start if old is None else old)
+    state = view.state(view.resolve(script.path))
     mode = (state.permissions if state and old is not None else 0o644) | 0o111
-    yield WriteFile(rc_local, insert_hook(content).encode("utf-8", "surrogateescape"), "starts first boot", mode=mode)
+    waits = first_boot.wait_for_network and not script.after_network
+    hooked = insert_hook(content, _WAITING if waits else _RUNNING)
+    yield WriteFile(script.path, hooked.encode("utf-8", "surrogateescape"), "starts first boot", mode=mode)
+    service = f"/etc/init.d/{script.service}"
+    if script.service and exists(view, service):
+        yield MakeLink(f"/etc/runlevels/default/{script.service}", service, "runs what starts first boot")
 
 
-def insert_hook(content: str) -> str:
-    """rc.local with our lines before its first unconditional exit, at the end without one."""
+def insert_hook(content: str, command: str = _RUNNING) -> str:
+    """A boot script with our lines before its first unconditional exit, at the end without one."""
     lines = content.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
     ends = [number for number, line in enumerate(lines) if re.match(r"exit\b", line)]
     at = ends[0] if ends else len(lines)
-    # `|| :` because Debian's rc.local runs under sh -e.
-    return "".join([*lines[:at], f"{BEGIN}\n", f"/bin/sh {RUNNER} || :\n", f"{END}\n", *lines[at:]])
+    return "".join([*lines[:at], f"{BEGIN}\n", command, f"{END}\n", *lines[at:]])
 
 
-def _unhook_rc_local(view: View, context: Context, rc_local: str) -> str:
-    """Shell lines that put rc.local back as it was: the running sh keeps reading its old, renamed-over file."""
-    old = text(view, rc_local)
-    real = view.resolve(rc_local)
-    if old is None or _without_hook(old) == context.guest.family.rc_local_start:
+def _unhook(view: View, script: BootScript) -> str:
+    """Shell lines that put the script back as it was: the running sh keeps reading its old, renamed-over file."""
+    old = text(view, script.path)
+    real = view.resolve(script.path)
+    if old is None or _without_hook(old) == script.start:
         return f"rm -f {real}"
     state = view.state(real)
     was_executable = state is not None and bool(state.permissions & 0o100)

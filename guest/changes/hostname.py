@@ -1,4 +1,4 @@
-"""The host name, where the family keeps it, and /etc/hosts: the old name goes, the new one comes (LESSONS L12)."""
+"""The host name, where the family keeps it, in /etc/hosts and wherever else it stands: the old goes, the new comes (LESSONS L12)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from guest.changes.change import Change, Context, Note
+from guest.changes.oldname import plan_elsewhere
 from guest.distro.family import Names
 from guest.edits import Edit, WriteFile
 from guest.sysroot import text
@@ -28,8 +29,24 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
     names = Names(identity.hostname, identity.domain)
     yield from family.plan_hostname(view, context.guest.release, names)
     old = text(view, HOSTS)
-    new = rename_in_hosts(_NEW_HOSTS if old is None else old, old_name, names, family.hosts_addresses)
+    addresses = _own_addresses(old or "", old_name, family.hosts_addresses)
+    new = rename_in_hosts(_NEW_HOSTS if old is None else old, old_name, names, addresses)
     yield WriteFile(HOSTS, new.encode("utf-8", "surrogateescape"), "own name")
+    if old_name is not None:
+        yield from plan_elsewhere(view, old_name, names)
+
+
+def _own_addresses(content: str, old_name: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """The family's, or the loopback address that this guest uses instead of it (SUSE's YaST: 127.0.0.2)."""
+    if usual != ("127.0.1.1",) or old_name is None:
+        return usual
+    old_short = old_name.split(".")[0].lower()
+    for line in content.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        own = any(name.lower().partition(".")[0] == old_short for name in names)
+        if own and address != "127.0.0.1" and re.fullmatch(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}", address):
+            return (address,)
+    return usual
 
 
 def rename_in_hosts(content: str, old_name: str | None, names: Names, own_addresses: tuple[str, ...]) -> str:
@@ -56,8 +73,8 @@ def _without(line: str, old_name: str | None, new_names: set[str], own_addresses
     address, *names = body.split() or [""]
     if not names or all(_is_localhost(name) for name in names):
         return line
-    # Debian's 127.0.1.1 is for the own name alone, whatever the template called itself.
-    own_line = address in own_addresses and address == "127.0.1.1"
+    # Debian's 127.0.1.1 is for the own name alone, whatever the template called itself; so is SUSE's 127.0.0.2.
+    own_line = address in own_addresses and address not in ("127.0.0.1", "::1")
     old_short = (old_name or "").split(".")[0].lower()
 
     def is_own(name: str) -> bool:

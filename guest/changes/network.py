@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from guest.changes import cloudinit
 from guest.changes.change import Change, Check, Context, Note
+from guest.edits import WriteFile
 from guest.network import STACKS
+from guest.network.cloudconfig import network_config
 from guest.network.meaning import verify
 from guest.network.model import Network
 from guest.network.names import bind, plan_names
@@ -22,12 +25,17 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note | Check]:
     if not settings.interfaces or stack is None:
         return
     network = Network(bind(view, stack, settings.interfaces, cards), settings.resolver)
+    handed_over = cloudinit.takes_network(context, view)
     yield from plan_names(view, network.interfaces, cards)
     for other in STACKS:
-        if other is not stack:
+        if other is not stack or handed_over:
             yield from other.disown(view, network.interfaces)
-    yield from stack.render(view, network)
-    yield Check(lambda written: verify(written, stack, network))
+    if handed_over:
+        content = network_config(network, netplan=cloudinit.renders_netplan(view))
+        yield WriteFile(f"{cloudinit.SEED}/network-config", content, "cloud-init makes the network files", mode=0o600)
+    else:
+        yield from stack.render(view, network)
+        yield Check(lambda written: verify(written, stack, network))
     for bound in network.interfaces:
         side = bound.interface.of(4)
         if not side.addresses and not side.dhcp and network.controller_of(bound) is None:

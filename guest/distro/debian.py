@@ -1,12 +1,11 @@
-"""Debian and what is built from it."""
+"""Debian and what is built from it: Ubuntu, Mint, Devuan and others."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guest.distro.family import Family, Names
+from guest.distro.family import BootScript, Family, Names, first_line
 from guest.edits import Edit, WriteFile
-from guest.sysroot import text
 
 if TYPE_CHECKING:
     from guest.distro.release import Release
@@ -19,15 +18,15 @@ def plan_hostname(_view: View, _release: Release, names: Names) -> tuple[Edit, .
 
 
 def read_hostname(view: View) -> str | None:
-    return (text(view, "/etc/hostname") or "").strip() or None
+    return first_line(view, "/etc/hostname")
 
 
 FAMILY = Family(
     name="debian",
     ids=frozenset({"debian", "ubuntu", "devuan", "linuxmint", "raspbian", "kali"}),
+    traces=("/var/lib/dpkg/status", "/etc/apt/sources.list", "/etc/apt/sources.list.d"),
     plan_hostname=plan_hostname,
     read_hostname=read_hostname,
     hosts_addresses=("127.0.1.1",),
-    rc_local="/etc/rc.local",
-    rc_local_start="#!/bin/sh -e\n",
+    boot_script=BootScript("/etc/rc.local", start="#!/bin/sh -e\n", by_systemd=True),
 )

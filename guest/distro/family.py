@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guest.sysroot import exists, text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,20 +28,46 @@ class Names:
 
 
 @dataclass(frozen=True)
+class BootScript:
+    """The script that init runs at the end of each boot, for guests without systemd or where systemd runs it too."""
+
+    path: str
+    # What stands at the top of one that we make.
+    start: str = "#!/bin/sh\n"
+    # Whether systemd's rc-local generator, as this family builds it, starts it too; else systemd gets a unit.
+    by_systemd: bool = False
+    # Whether init has started the network when it runs this.
+    after_network: bool = True
+    # The OpenRC service that runs it; enabled where it is not.
+    service: str | None = None
+
+
+@dataclass(frozen=True)
 class Family:
     """One family. Paths are as the guest sees them."""
 
     name: str
     ids: frozenset[str]
+    # Files that stand for this family in a guest whose os-release says nothing known.
+    traces: tuple[str, ...]
     # Where the guest keeps its name, by release.
     plan_hostname: Callable[[View, Release, Names], tuple[Edit, ...]]
-    # The names the guest has now, for replacing them in /etc/hosts.
+    # The name the guest has now, for replacing it in /etc/hosts and elsewhere.
     read_hostname: Callable[[View], str | None]
-    # (address, after which localhost line) of the line in /etc/hosts that carries the own name.
+    # The addresses whose lines in /etc/hosts carry the own name.
     hosts_addresses: tuple[str, ...]
-    rc_local: str
-    # What stands at the top of an rc.local that we make.
-    rc_local_start: str
+    boot_script: BootScript
+
+
+def has_systemd(view: View) -> bool:
+    """Whether systemd is the guest's init. Its udev and helpers alone are no sign: other inits use them too."""
+    return any(exists(view, f"{folder}/systemd/systemd") for folder in ("/usr/lib", "/lib"))
+
+
+def first_line(view: View, path: str) -> str | None:
+    """A file that holds one word, such as /etc/hostname; comments and empty lines do not count."""
+    lines = (line.strip() for line in (text(view, path) or "").splitlines())
+    return next((line for line in lines if line and not line.startswith("#")), None)
 
 
 def replace_assignment(content: str, key: str, value: str) -> str:

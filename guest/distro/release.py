@@ -1,4 +1,4 @@
-"""Which distribution and version a guest is, by os-release or the older release files inside it."""
+"""Which distribution and version a guest is, by os-release or the older release files inside it (FACTS-distros 1)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guest.distro.bases import base_version
 from guest.sysroot import text
 
 if TYPE_CHECKING:
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Release:
-    """`id` and `id_like` in lower case; `version` is as many numbers as the guest tells, () where it tells none."""
+    """`id` and `id_like` in lower case.
+
+    `version` is what decides how the guest reads its files: for a derivative that counts its own releases, the version
+    of the distribution it is built from. As many numbers as the guest tells; () where it tells none.
+    """
 
     id: str
     id_like: tuple[str, ...] = ()
@@ -35,26 +40,41 @@ def find_release(view: View) -> Release | None:
     """None where nothing says that this is a Linux distribution."""
     for path in ("/etc/os-release", "/usr/lib/os-release"):
         content = text(view, path)
-        if content is not None and (release := parse_os_release(content)):
+        if content is not None and (release := parse_os_release(content, _upstream(view))):
             return release
-    return _find_legacy(view)
+    return _find_by_lsb(view) or _find_legacy(view)
 
 
-def parse_os_release(content: str) -> Release | None:
-    """os-release(5): shell-like assignments; quoting and the case of ID vary between distributions."""
+def parse_os_release(content: str, upstream: str = "") -> Release | None:
+    """os-release(5): shell-like assignments; quoting and the case of ID vary between distributions.
+
+    `upstream` is what the guest's /etc/upstream-release says, for derivatives.
+    """
+    values = _assignments(content)
+    if not values.get("ID"):
+        return None
+    identity, like = values["ID"].lower(), tuple(values.get("ID_LIKE", "").lower().split())
+    version = parse_version(values.get("VERSION_ID", ""))
+    codenames = {
+        name: values[f"{name.upper()}_CODENAME"]
+        for name in ("ubuntu", "debian")
+        if f"{name.upper()}_CODENAME" in values
+    }
+    return Release(
+        id=identity,
+        id_like=like,
+        version=base_version(identity, like, version, codenames, parse_version(upstream)),
+        name=values.get("PRETTY_NAME") or values.get("NAME", ""),
+    )
+
+
+def _assignments(content: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for line in content.splitlines():
         key, separator, raw = line.strip().partition("=")
         if separator and re.fullmatch(r"[A-Z0-9_]+", key):
             values[key] = _unquote(raw)
-    if not values.get("ID"):
-        return None
-    return Release(
-        id=values["ID"].lower(),
-        id_like=tuple(values.get("ID_LIKE", "").lower().split()),
-        version=parse_version(values.get("VERSION_ID", "")),
-        name=values.get("PRETTY_NAME") or values.get("NAME", ""),
-    )
+    return values
 
 
 def _unquote(raw: str) -> str:
@@ -74,32 +94,64 @@ def parse_version(words: str) -> tuple[int, ...]:
 
 _VALUE_LIMIT = 1000
 
-# In this order: Oracle ships a redhat-release that says Red Hat, CentOS one that says CentOS (FACTS-distros 1.1).
+
+def _upstream(view: View) -> str:
+    """Mint names the Ubuntu it is built from in a file of its own."""
+    return _assignments(text(view, "/etc/upstream-release/lsb-release") or "").get("DISTRIB_RELEASE", "")
+
+
+def _find_by_lsb(view: View) -> Release | None:
+    """Ubuntu's and Mint's, before os-release. Red Hat's own lsb-release names no distribution."""
+    values = _assignments(text(view, "/etc/lsb-release") or "")
+    identity = values.get("DISTRIB_ID", "").lower().replace(" ", "")
+    if not identity:
+        return None
+    version = parse_version(values.get("DISTRIB_RELEASE", ""))
+    name = values.get("DISTRIB_DESCRIPTION", values["DISTRIB_ID"])
+    return Release(identity, (), base_version(identity, (), version, {}, parse_version(_upstream(view))), name)
+
+
+# In this order: Oracle ships a redhat-release that says Red Hat, CentOS one that says CentOS.
 _LEGACY = (
     ("/etc/oracle-release", "ol"),
     ("/etc/centos-release", "centos"),
+    ("/etc/rocky-release", "rocky"),
+    ("/etc/almalinux-release", "almalinux"),
     ("/etc/redhat-release", "rhel"),
     ("/etc/system-release", "amzn"),
     ("/etc/debian_version", "debian"),
+    ("/etc/arch-release", "arch"),
+    ("/etc/gentoo-release", "gentoo"),
+    ("/etc/SuSE-release", "sles"),
+    ("/etc/alpine-release", "alpine"),
 )
+# What the line itself says, where several products share a file.
 _PRODUCTS = (
-    ("centos", "centos"),
-    ("scientific", "scientific"),
-    ("oracle", "ol"),
-    ("fedora", "fedora"),
-    ("amazon", "amzn"),
-)
+    ("centos", "centos"), ("scientific", "scientific"), ("oracle", "ol"), ("fedora", "fedora"), ("amazon", "amzn"),
+    ("cloudlinux", "cloudlinux"), ("rocky", "rocky"), ("almalinux", "almalinux"), ("opensuse", "opensuse"),
+)  # fmt: skip
+_NUMBER = r"(\d{1,4}(?:\.\d{1,4}){0,2})"
 
 
 def _find_legacy(view: View) -> Release | None:
     for path, default in _LEGACY:
         content = text(view, path)
-        if content is None:
-            continue
-        line = content.strip().split("\n")[0][:200]
-        if default == "debian":
-            return Release("debian", version=parse_version(line), name=f"Debian {line}")
-        number = re.search(r"release (\d{1,4}(?:\.\d{1,4})?)", line)
-        product = next((name for word, name in _PRODUCTS if word in line.lower()), default)
-        return Release(product, version=parse_version(number[1]) if number else (), name=line)
+        if content is not None:
+            return _from_legacy(content, default)
     return None
+
+
+def _from_legacy(content: str, default: str) -> Release:
+    line = content.strip().split("\n")[0][:200]
+    if default in ("debian", "alpine"):
+        return Release(default, version=parse_version(line), name=f"{default.title()} {line}")
+    if default == "arch":
+        return Release("arch", name="Arch Linux")
+    product = next((name for word, name in _PRODUCTS if word in line.lower()), default)
+    # SUSE has its version below its name, and the service pack apart; the others in words.
+    number = re.search(rf"(?:release|\bVERSION =) {_NUMBER}", content[:400])
+    pack = re.search(r"\bPATCHLEVEL = (\d{1,2})", content[:400])
+    version = parse_version(number[1]) if number else ()
+    if pack and len(version) == 1:
+        version = (*version, int(pack[1]))
+    return Release(product, version=version, name=line)

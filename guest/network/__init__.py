@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
-from guest.network import ifcfg, ifcfg_read, ifupdown, keyfile, keyfile_read, netplan, networkd, networkd_read
+from guest.network import (
+    dhcpcd,
+    ifcfg,
+    ifcfg_read,
+    ifupdown,
+    ifupdown_ng,
+    keyfile,
+    keyfile_read,
+    netifrc,
+    netplan,
+    networkd,
+    networkd_read,
+    suse,
+)
 
 if TYPE_CHECKING:
     from guest.network.stack import Stack
@@ -13,7 +26,10 @@ if TYPE_CHECKING:
 
 # The first one with evidence is in charge. In an order that settles what lies side by side in one guest: netplan feeds
 # NetworkManager or networkd; EL's releases say ifcfg or not; a card in /etc/network/interfaces is none of NetworkManager's.
-STACKS: tuple[Stack, ...] = (netplan.STACK, ifcfg.STACK, ifupdown.STACK, keyfile.STACK, networkd.STACK)
+STACKS: tuple[Stack, ...] = (
+    netplan.STACK, suse.STACK, ifcfg.STACK, ifupdown_ng.STACK, ifupdown.STACK,
+    keyfile.STACK, networkd.STACK, netifrc.STACK, dhcpcd.STACK,
+)  # fmt: skip
 # Where nothing is enabled, what is configured tells: (stack, folder, how a file's name begins, how it ends).
 _LEFT_BEHIND = (
     (ifcfg.STACK, ifcfg_read.FOLDER, "ifcfg-", ""),

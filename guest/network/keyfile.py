@@ -40,13 +40,14 @@ _PROGRAMS = ("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
 _UNITS = ("NetworkManager.service", "network-manager.service")
 _RC_FOLDERS = ("/etc/rc.d/rc3.d", "/etc/rc3.d", "/etc/rc2.d")
 _OPENRC = "/etc/runlevels/default/NetworkManager"
+_RUNIT = "/etc/runit/runsvdir/default/NetworkManager"
 
 
 def is_enabled(view: View) -> bool:
     """Whether NetworkManager is installed and starts at boot."""
     if not any(exists(view, program) for program in _PROGRAMS):
         return False
-    if any(wants(view, unit) for unit in _UNITS) or view.state(_OPENRC) is not None:
+    if any(wants(view, unit) for unit in _UNITS) or any(view.state(path) for path in (_OPENRC, _RUNIT)):
         return True
     if (view.link_target("/etc/systemd/system/network.service") or "").endswith("/NetworkManager.service"):
         return True  # SUSE's way to choose it

@@ -143,6 +143,12 @@ class IpSide:
             return True
         return any(gateway in address.network for address in self.addresses)
 
+    @property
+    def off_link(self) -> tuple[Address, ...]:
+        """Gateways, the default one's and routes', that the kernel takes only when told that they lie on this link."""
+        vias = (self.gateway, *(route.via for route in self.routes))
+        return tuple(dict.fromkeys(via for via in vias if via is not None and not self.reaches(via)))
+
 
 @dataclass(frozen=True)
 class BoundInterface:

@@ -146,7 +146,9 @@ def uses_predictable_names(view: View) -> bool:
         return False
     if view.link_target(f"{LINK_FOLDER}/99-default.link") == "/dev/null":
         return False
-    return not any("net.ifnames=0" in content for content in _boot_texts(view))
+    if _rule_in_force(view, _GENERATOR):
+        return any("net.ifnames=1" in content for content in boot_texts(view))  # SLES 12 to 15: ethN unless told so
+    return not any("net.ifnames=0" in content for content in boot_texts(view))
 
 
 def _rule_in_force(view: View, rule: str) -> bool:
@@ -155,7 +157,8 @@ def _rule_in_force(view: View, rule: str) -> bool:
     return any(exists(view, f"{folder}/{rule}") for folder in _RULES_FOLDERS)
 
 
-def _boot_texts(view: View) -> Iterator[str]:
+def boot_texts(view: View) -> Iterator[str]:
+    """The files that hold the kernel command line of the guest's next boot."""
     entries = "/boot/loader/entries"
     for path in (
         *_BOOT_FILES,
@@ -166,7 +169,7 @@ def _boot_texts(view: View) -> Iterator[str]:
 
 def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card, ...]) -> Iterator[Edit]:
     """Pins the names where something could give others, and takes away what binds names to cards that are gone."""
-    by_rule = _rule_in_force(view, _GENERATOR)
+    by_rule = _names_by_rule(view)
     yield from _plan_rules(view, cards, bound if by_rule else ())
     pinned = {}
     # A .link file counts from systemd 209 on; where 80-net-name-slot.rules is (EL7), that rule is first and wins, and
@@ -181,6 +184,15 @@ def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card,
             f"# {interface.mac} keeps its name.\n[Match]\nMACAddress={interface.mac}\n\n[Link]\nName={interface.name}\n"
         )
         yield WriteFile(f"{LINK_FOLDER}/{name}", content.encode(), f"pins the name {interface.name}", mode=0o644)
+
+
+def _names_by_rule(view: View) -> bool:
+    """Whether a udev rule is what names a card for good: beside the generator, and where .link files do not count (eudev).
+
+    Red Hat's initscripts rename cards by HWADDR of their ifcfg files instead.
+    """
+    slots = _rule_in_force(view, "80-net-name-slot.rules") and not exists(view, "/etc/sysconfig/network-scripts")
+    return slots or _rule_in_force(view, _GENERATOR)
 
 
 def _drop_stale_links(

@@ -69,8 +69,11 @@ def known_name(view: View, mac: str) -> str | None:
 
 
 def render(view: View, network: Network) -> Iterator[Edit]:
-    others = [file for file in netplan_yaml.read_all(view) if file.path != PATH]
-    renderer = next((file.renderer for file in reversed(others) if file.renderer), None)
+    files = [*netplan_yaml.read_all(view)]
+    others = [file for file in files if file.path != PATH]
+    # Ours last: it took over what a file said that is gone now.
+    renderers = [*(file.renderer for file in reversed(others)), *(file.renderer for file in files if file.path == PATH)]
+    renderer = next((renderer for renderer in renderers if renderer), None)
     stale = _stale(others, network)
     yield from _cut(others, stale)
     left = {key for file in others for key in file.definitions()} - stale

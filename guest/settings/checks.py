@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from configobj.validate import ValidateError
 
 from guest.network.model import Address, AddressWithPrefix, BondMode, Route
-from guest.settings.model import Action, PowerAction
+from guest.settings.model import Action, CloudInit, PowerAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,6 +198,13 @@ def bond_mode(value: Raw) -> BondMode:
         return BondMode(one(value))
     except ValueError:
         raise ValidateError(f"must be one of: {', '.join(mode.value for mode in BondMode)}") from None
+
+
+def cloud_init(value: Raw) -> CloudInit:
+    try:
+        return CloudInit(one(value))
+    except ValueError:
+        raise ValidateError("must be off, seed or keep") from None
 
 
 def power_action(value: Raw) -> PowerAction:

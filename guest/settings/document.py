@@ -17,6 +17,7 @@ from guest.settings import checks
 from guest.settings.contradictions import contradictions
 from guest.settings.model import (
     Action,
+    CloudInit,
     FirstBoot,
     GuestOverrides,
     Identity,
@@ -107,6 +108,7 @@ def _validator() -> Validator:
             "addresses": checks.several(checks.address),
             "addresses_with_prefix": checks.several(checks.address_with_prefix),
             "bond_mode": checks.bond_mode,
+            "cloud_init": checks.cloud_init,
             "device_reference": checks.device_reference,
             "domain": checks.domain,
             "domains": checks.several(checks.domain),
@@ -201,7 +203,12 @@ def _to_settings(values: Any, scripts: tuple[Script, ...], unlocks: tuple[Unlock
         resolver=Resolver(dns.get("servers") or (), dns.get("search") or ()),
         interfaces=tuple(_to_interface(label, card) for label, card in values.get("network", {}).items()),
         first_boot=FirstBoot(first_boot.get("commands") or (), scripts, bool(first_boot.get("wait_for_network"))),
-        guest=GuestOverrides(guest.get("root"), guest.get("family"), guest.get("network_stack")),
+        guest=GuestOverrides(
+            guest.get("root"),
+            guest.get("family"),
+            guest.get("network_stack"),
+            guest.get("cloud_init") or CloudInit.OFF,
+        ),
         power=Power(power.get("on_success") or PowerAction.OFF, power.get("on_failure") or PowerAction.OFF),
         unlocks=unlocks,
     )

@@ -60,6 +60,14 @@ class FirstBoot:
     wait_for_network: bool
 
 
+class CloudInit(Enum):
+    """What becomes of a cloud-init in the guest."""
+
+    OFF = "off"  # its network and host name are switched off
+    SEED = "seed"  # it is handed the same settings
+    KEEP = "keep"
+
+
 @dataclass(frozen=True)
 class GuestOverrides:
     """What the document says about the guest where detection must be overruled."""
@@ -67,6 +75,7 @@ class GuestOverrides:
     root: str | None
     family: str | None
     network_stack: str | None
+    cloud_init: CloudInit = CloudInit.OFF
 
 
 @dataclass(frozen=True)
