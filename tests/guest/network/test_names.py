@@ -87,6 +87,7 @@ def pins(files, root):
     return {edit.path.lstrip("/"): None if isinstance(edit, SetAside) else edit.content.decode() for edit in edits}
 
 
+SLOTS = {"usr/lib/udev/rules.d/80-net-name-slot.rules": ""}
 OURS = "etc/systemd/network/10-guest-customizer-ens3.link"
 
 
@@ -98,12 +99,14 @@ OURS = "etc/systemd/network/10-guest-customizer-ens3.link"
         ({}, {}),
         (UDEV | {"etc/default/grub": "net.ifnames=0"}, {}),
         # EL7: another rule comes first, and the profile's HWADDR does it.
-        (UDEV | {"usr/lib/udev/rules.d/80-net-name-slot.rules": "", "etc/sysconfig/network-scripts/ifup": ""}, {}),
-        # The same rule without initscripts is eudev's, which has no .link files: a rule is what names a card for good.
-        (UDEV | {"usr/lib/udev/rules.d/80-net-name-slot.rules": ""}, {RULES: rule(ONE, "ens3")}),
+        (UDEV | SLOTS | {"etc/sysconfig/network-scripts/ifcfg-ens3": "DEVICE=ens3\n"}, {}),
+        # eudev (Void): no .link files, and nobody renames by HWADDR.
+        (UDEV | SLOTS, {RULES: rule(ONE, "ens3")}),
         # Where the generator is, the file that it writes: EL6, Debian 7 and 8, SLES up to 15.
         (GENERATOR, {RULES: rule(ONE, "eth0")}),
+        # SLES 12 to 15 have both, and ethN unless the kernel is told otherwise.
         (GENERATOR | UDEV, {RULES: rule(ONE, "eth0")}),
+        (GENERATOR | UDEV | {"etc/default/grub": "net.ifnames=1"}, {RULES: rule(ONE, "ens3")}),
         # Cards that are gone leave it; those that are here stay, unless they have a name that is asked for.
         (GENERATOR | {RULES: rule(GONE, "eth0") + rule(TWO, "eth1")}, {RULES: rule(TWO, "eth1") + rule(ONE, "eth0")}),
         ({RULES: rule(GONE, "eth0")}, {RULES: None}),
