@@ -17,7 +17,7 @@ from guest.storage.mountplan import Mount, Skipped, plan_mounts, required_but_mi
 from guest.storage.mountunits import discover_partitions, read_mount_units
 from guest.storage.names import guest_names
 from guest.storage.probe import Look, find_candidates
-from guest.storage.reference import without_snapshots
+from guest.storage.reference import without_copies
 from guest.storage.root import choose_root, looks_like_root, parse_wanted, refuse_paths_of_one_disk, worth_probing
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def assemble(
     context: pyudev.Context, machine: Machine, medium: BlockDevice, settings: Settings, assembled: Assembled
 ) -> Machine:
     """The machine without our own media, and with everything that its arrays, groups and containers hold."""
-    guest = media.without_own_media(machine, medium)
+    guest = _own(machine, medium)
     refuse_paths_of_one_disk(guest.devices)
     looked = False
 
@@ -44,14 +44,18 @@ def assemble(
         nonlocal guest, looked
         if looked:
             media.settle()
-            guest = media.without_own_media(media.with_floppies(look(context)), medium)
-            guest = replace(guest, devices=without_snapshots(guest.devices))
+            guest = _own(media.with_floppies(look(context)), medium)
         looked = True
         return guest.devices
 
     assembled.assemble(look_again, tuple(Key(unlock.uuid, unlock.secret) for unlock in settings.unlocks))
     refuse_hibernated(guest.devices)
     return replace(guest, cards=machine.cards)
+
+
+def _own(machine: Machine, medium: BlockDevice) -> Machine:
+    guest = media.without_own_media(machine, medium)
+    return replace(guest, devices=without_copies(guest.devices))
 
 
 def find_root(machine: Machine, settings: Settings, assembled: Assembled, folder: str) -> Candidate:

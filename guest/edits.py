@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
@@ -19,7 +19,7 @@ class WriteFile:
     """A regular file gets this content. `mode` None keeps the file's own, 0644 where it is new."""
 
     path: str
-    content: bytes
+    content: bytes = field(repr=False)
     reason: str
     mode: int | None = None
     # True: never shown in a diff or a log.

@@ -19,7 +19,7 @@ BUILD = Path(__file__).resolve().parent.parent / "build"
 DISKS = 16
 LINES = 200
 DOCUMENT = "format = 1\nid = disks-1\n[identity]\nhostname = web01\n"
-PHASES = ("assemble", "root", "mount")
+PHASES = ("config", "assemble", "root", "mount")
 
 
 def data_uuid(number: int) -> str:

@@ -20,7 +20,7 @@ def test_it_boots_as_its_new_self(iso: Path, tmp_path: Path) -> None:
     media.pack(DOCUMENT, config, "iso")
     result = customize(Vm(disks=disks, iso=iso, config=config, macs=CARDS))
     assert (result.code, result.warnings) == ("done", ()), result
-    tells = boot_guest(disks[0], more_disks=disks[1:])
+    tells = boot_guest(disks[0], more_disks=disks[1:], seconds=480, console=tmp_path / "console.log")
     assert (tells["hostname"], tells["fqdn"]) == ("web01", "web01.example.com")
     assert "ens3 10.0.0.11/24" in addresses(tells)
     assert tells["failed_units"] == []

@@ -6,6 +6,7 @@ from pathlib import Path
 # Golden cases keep their trees as the phony guests do: guests/trees.py.
 sys.path.insert(0, str(Path(__file__).parent.parent / "qemu-tests"))
 sys.path.insert(0, str(Path(__file__).parent / "support"))
+sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 
 
 def pytest_addoption(parser):

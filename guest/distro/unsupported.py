@@ -12,28 +12,25 @@ from guest.sysroot import exists, text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from guest.distro.release import Release
     from guest.sysroot import View
 
 _IGNITION = "give it an Ignition configuration for its first boot instead"
 _IMAGES = "it is made anew from its image; put the settings into the image, or use its own provisioning"
 
 
-def _is_ostree(view: View) -> bool:
+def _is_ostree(view: View, _release: Release | None) -> bool:
     return exists(view, "/ostree/repo") or exists(view, "/sysroot/ostree/repo")
 
 
-def _is_coreos(view: View) -> bool:
+def _is_coreos(view: View, release: Release | None) -> bool:
     # A disk's own root before its first boot is nearly empty: /usr is another partition, and the flag lies on a third.
-    release = find_release(view)
-    return (
-        (release is not None and (release.id in ("flatcar", "coreos") or "coreos" in release.id_like))
-        or exists(view, "/usr/share/flatcar")
-        or exists(view, "/ignition.firstboot")
-        or exists(view, "/flatcar/first_boot")
-    )
+    named = release is not None and (release.id in ("flatcar", "coreos") or "coreos" in release.id_like)
+    flags = ("/usr/share/flatcar", "/ignition.firstboot", "/flatcar/first_boot")
+    return named or any(exists(view, flag) for flag in flags)
 
 
-def _has_overlay_root(view: View) -> bool:
+def _has_overlay_root(view: View, _release: Release | None) -> bool:
     """/ or /etc is an overlay: what is written below it is hidden, or gone at the next boot."""
     for line in (text(view, "/etc/fstab") or "").splitlines():
         fields = line.split()
@@ -43,26 +40,26 @@ def _has_overlay_root(view: View) -> bool:
     return bool(re.search(r"^\s*overlayroot=[\"']?(?!disabled|[\"']|\s|$)", overlayroot, re.MULTILINE))
 
 
-def _is_diskless_alpine(view: View) -> bool:
+def _is_diskless_alpine(view: View, _release: Release | None) -> bool:
     """The boot medium of an Alpine that runs from memory and keeps its changes in an apkovl archive."""
     return exists(view, "/.alpine-release") and exists(view, "/apks")
 
 
-def _is_live_medium(view: View) -> bool:
+def _is_live_medium(view: View, _release: Release | None) -> bool:
     images = ("/live/filesystem.squashfs", "/casper/filesystem.squashfs", "/LiveOS/squashfs.img", "/LiveOS/rootfs.img")
     return any(exists(view, image) for image in images)
 
 
-def _has_id(*ids: str) -> Callable[[View], bool]:
-    def check(view: View) -> bool:
-        release = find_release(view)
-        return release is not None and release.id in ids
-
-    return check
+def _has_id(*ids: str) -> Callable[[View, Release | None], bool]:
+    return lambda _view, release: release is not None and release.id in ids
 
 
+# A file system with none of these at its top is a data disk, and costs no more than that look.
+_TELLING = frozenset(
+    {"etc", "usr", "ostree", "sysroot", "ignition.firstboot", "flatcar", ".alpine-release", "live", "casper", "LiveOS"}
+)
 # What it is called, how it is recognised, what to use instead. In this order: a Fedora CoreOS is an ostree too.
-_KINDS: tuple[tuple[str, Callable[[View], bool], str], ...] = (
+_KINDS: tuple[tuple[str, Callable[[View, Release | None], bool], str], ...] = (
     ("Fedora CoreOS, RHEL CoreOS or Flatcar, which Ignition configures", _is_coreos, _IGNITION),
     (
         "an ostree or bootc system, whose root is one of several deployments",
@@ -98,8 +95,14 @@ _KINDS: tuple[tuple[str, Callable[[View], bool], str], ...] = (
 
 def find_unsupported(view: View) -> CustomizerError | None:
     """The error to end with, where this file system belongs to a guest of one of these kinds."""
+    try:
+        if not _TELLING & set(view.names("/")):
+            return None
+    except CustomizerError:
+        return None  # thousands of names at the top: somebody's data
+    release = find_release(view)
     for name, is_one, instead in _KINDS:
-        if is_one(view):
+        if is_one(view, release):
             return CustomizerError(
                 "guest.unsupported", f"this guest is {name}; it cannot be customized offline", instead
             )

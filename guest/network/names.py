@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 RULES_FOLDER = "/etc/udev/rules.d"
 PERSISTENT_RULES = f"{RULES_FOLDER}/70-persistent-net.rules"
-_PERSISTENT_NAME = re.compile(r".*-persistent-net.*\.rules")
+# cloud-init's too, and SLES 10's 30-net_persistent_names.rules.
+_PERSISTENT_NAME = re.compile(r".*-(?:persistent-net|net_persistent_names).*\.rules")
 LINK_FOLDER = "/etc/systemd/network"
 _LINK_PREFIX = "10-guest-customizer-"
 NAME_LIMIT = 15  # IFNAMSIZ without the zero byte

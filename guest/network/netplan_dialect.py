@@ -131,10 +131,12 @@ class Dialect:
         if route.via is not None:
             found["via"] = str(route.via)
             if not side.reaches(route.via):
-                self._refuse(bound, self.version is not None and self.version < _NM_ON_LINK, "an on-link gateway")
+                self._refuse(
+                    bound, self.version is not None and self.version < _NM_ON_LINK, "on-link gateway for a route"
+                )
                 found["on-link"] = True
         else:
-            self._refuse(bound, True, "a route without a gateway")
+            self._refuse(bound, True, "route without a gateway")
             found["scope"] = "link"
         if route.metric is not None:
             found["metric"] = route.metric
@@ -145,7 +147,7 @@ class Dialect:
             raise inexpressible(
                 "netplan",
                 bound.interface.label,
-                f"its NetworkManager renderer has no {what} for a route",
+                f"its NetworkManager renderer has no {what}",
                 "give the route a gateway inside the interface's own subnets",
             )
 

@@ -21,7 +21,7 @@ from guest.network.model import (
     Virtual,
     Vlan,
 )
-from guest.network.networkd_read import FOLDER, macs_of, name_in_force, recover, words
+from guest.network.networkd_read import FOLDER, in_order, macs_of, name_in_force, recover, words
 from guest.network.stack import Stack, inexpressible, wants
 from guest.network.versions import systemd_version
 from guest.sysroot import exists, text
@@ -71,7 +71,7 @@ def render(view: View, network: Network) -> Iterator[Edit]:
     files = {}
     for bound in network.interfaces:
         comment = f"[[{bound.interface.label}]] by guest-customizer"
-        files[_file_of(bound)] = ini.compose(_sections(network, bound, version), comment)
+        files[_file_of(bound)] = ini.compose(_sections(view, network, bound, version), comment)
         if bound.interface.virtual is not None:
             netdev = _file_of(bound).replace(".network", ".netdev")
             files[netdev] = ini.compose(_netdev(bound, bound.interface.virtual), comment)
@@ -112,14 +112,15 @@ def _netdev(bound: BoundInterface, virtual: Virtual) -> Iterator[Section]:
             yield Section("Bridge", (("STP", "no"), ("ForwardDelaySec", "0")))
 
 
-def _sections(network: Network, bound: BoundInterface, version: int | None) -> Iterator[Section]:
+def _sections(view: View, network: Network, bound: BoundInterface, version: int | None) -> Iterator[Section]:
     match: list[Entry] = [("MACAddress", bound.mac)] if bound.mac else [("Name", bound.name)]
     if bound.mac and _knows(version, _TYPE_ETHER):
         match.append(("Type", "ether"))  # and not what the guest makes on top of the card
     yield Section("Match", tuple(match))
     mtu = network.mtu_of(bound)
     yield Section("Link", (("MTUBytes", str(mtu)),) if mtu is not None else ())
-    yield Section("Network", tuple(_network(network, bound, version)))
+    vlans = tuple(("VLAN", name) for name in dict.fromkeys(_other_vlans(view, network, bound)))
+    yield Section("Network", (*vlans, *_network(network, bound, version)))
     if network.controller_of(bound) is None:
         yield from _unused_dns(network, bound, version)
         for ip_version in (4, 6):
@@ -201,6 +202,18 @@ def _refuse_unless_on_link(bound: BoundInterface, version: int | None) -> None:
 
 
 # ---- what else is there
+
+
+def _other_vlans(view: View, network: Network, bound: BoundInterface) -> Iterator[str]:
+    """VLANs on this interface that nobody asked to change: only the file that is replaced says that they lie there."""
+    devices = {file.merged("NetDev").last("Name") for _, file in in_order(view, ".netdev")}
+    named = ({bound.mac}, {bound.name})
+    for _, file in in_order(view, ".network"):
+        match = file.merged("Match")
+        if macs_of(match) == named[0] or (not macs_of(match) and set(words(match, "Name")) == named[1]):
+            for name in words(file.merged("Network"), "VLAN"):
+                if name in devices and name not in network.names:
+                    yield name
 
 
 def _set_aside(view: View, network: Network, keep: set[str]) -> Iterator[Edit]:

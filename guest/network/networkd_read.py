@@ -77,7 +77,7 @@ def _route(section: Section) -> Route:
     )
 
 
-def _in_order(view: View, ending: str) -> Iterator[tuple[str, Ini]]:
+def in_order(view: View, ending: str) -> Iterator[tuple[str, Ini]]:
     """(name, content) of the files with this ending as networkd goes through them."""
     paths: dict[str, str] = {}
     for folder in _FOLDERS:
@@ -89,11 +89,11 @@ def _in_order(view: View, ending: str) -> Iterator[tuple[str, Ini]]:
 
 
 def name_in_force(view: View, bound: BoundInterface) -> str | None:
-    return next((name for name, file in _in_order(view, ".network") if _fits(file, bound)), None)
+    return next((name for name, file in in_order(view, ".network") if _fits(file, bound)), None)
 
 
 def _file_in_force(view: View, bound: BoundInterface) -> Ini | None:
-    return next((file for _, file in _in_order(view, ".network") if _fits(file, bound)), None)
+    return next((file for _, file in in_order(view, ".network") if _fits(file, bound)), None)
 
 
 def _fits(file: Ini, bound: BoundInterface) -> bool:
@@ -107,7 +107,7 @@ def _fits(file: Ini, bound: BoundInterface) -> bool:
 
 
 def _recover_virtual(view: View, network: Network, bound: BoundInterface) -> Virtual | None:
-    device = next((f for _, f in _in_order(view, ".netdev") if f.merged("NetDev").last("Name") == bound.name), None)
+    device = next((f for _, f in in_order(view, ".netdev") if f.merged("NetDev").last("Name") == bound.name), None)
     match device.merged("NetDev").last("Kind") if device else None:
         case "vlan":
             assert device is not None  # noqa: S101 (the kind was read from it)

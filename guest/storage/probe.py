@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from guest.errors import CustomizerError
 from guest.storage.mounting import looked_into
 from guest.storage.root import Candidate, says_it_is
 from guest.sysroot import Sysroot
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TOP_LEVEL = "subvolid=5"
+_AT_ONCE = 4
 _NAME_LIMIT = 64  # folders at the top of a btrfs file system that are tried
 
 
@@ -32,27 +35,56 @@ class Look:
 
 def find_candidates(devices: tuple[BlockDevice, ...], wanted: Wanted | None, look: Look) -> tuple[Candidate, ...]:
     """Every file system, or subvolume of one, that looks like a root."""
-    found: list[Candidate] = []
-    for device in devices:
-        if wanted is not None and wanted.subvolume:
-            names = [wanted.subvolume]
-        else:
-            release = _ask(device, "", look, look.identify)
-            if release is not None:
-                found.append(Candidate(device, release))
-                continue
-            names = _subvolume_names(device, look)
-        found += _subvolumes(device, names, look)
-    return tuple(found)
+    found: dict[int, list[Candidate]] = {}
+    errors: list[BaseException] = []
+    waiting = list(enumerate(devices))
+
+    def work(own: Look) -> None:
+        while waiting:
+            try:
+                number, device = waiting.pop()
+            except IndexError:
+                return  # another was quicker
+            try:
+                found[number] = _look_into(device, wanted, own)
+            except BaseException as error:  # noqa: BLE001 (raised again below, where it can be heard)
+                errors.append(error)
+
+    # An unmount is mostly waiting for the kernel's RCU: four at a time take little longer than one.
+    looks = [replace(look, folder=f"{look.folder}-{number}") for number in range(min(_AT_ONCE, len(devices)))]
+    threads = [threading.Thread(target=work, args=(own,)) for own in looks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return tuple(candidate for number in sorted(found) for candidate in found[number])
+
+
+def _look_into(device: BlockDevice, wanted: Wanted | None, look: Look) -> list[Candidate]:
+    if wanted is not None and wanted.subvolume:
+        return _subvolumes(device, [wanted.subvolume], look)
+    release = _ask(device, "", look, look.identify)
+    if release is not None:
+        return [Candidate(device, release)]
+    return _subvolumes(device, _subvolume_names(device, look), look)
 
 
 def _subvolume_names(device: BlockDevice, look: Look) -> list[str]:
     """`@`, `root`, `@rootfs` …: folders at the top. Snapshots lie deeper, or do not say that they are the root."""
     if device.fs_type != "btrfs":
         return []
-    names = _ask(device, _TOP_LEVEL, look, lambda files: files.names("/")) or ()
+    names = _ask(device, _TOP_LEVEL, look, _top_names) or ()
     # A comma would end the option; no distribution has one there.
     return [name for name in names if "," not in name][:_NAME_LIMIT]
+
+
+def _top_names(files: Sysroot) -> tuple[str, ...]:
+    try:
+        return files.names("/")
+    except CustomizerError:
+        return ()  # thousands of them: somebody's data
 
 
 def _subvolumes(device: BlockDevice, names: list[str], look: Look) -> list[Candidate]:

@@ -36,10 +36,18 @@ def find_devices(reference: str, devices: Iterable[BlockDevice]) -> tuple[BlockD
     )
 
 
-def without_snapshots(devices: tuple[BlockDevice, ...]) -> tuple[BlockDevice, ...]:
-    """A snapshot beside its original is no second file system of that UUID, and no second root."""
+def without_copies(devices: tuple[BlockDevice, ...]) -> tuple[BlockDevice, ...]:
+    """Without what only looks like a second file system of a UUID: LVM's snapshots beside their originals, and the
+    partitions that a whole disk in a mirror shows, which are really the array's.
+    """
     originals = {device.uuid for device in devices if device.uuid and not device.is_snapshot}
-    return tuple(device for device in devices if not (device.is_snapshot and device.uuid in originals))
+    members = {device.path for device in devices if device.usage == "raid"}
+    return tuple(
+        device
+        for device in devices
+        if not (device.is_snapshot and device.uuid in originals)
+        and not (device.kind == "partition" and device.disk in members)
+    )
 
 
 def _by_tag(tag: str, value: str, devices: Iterable[BlockDevice]) -> tuple[BlockDevice, ...]:

@@ -67,8 +67,10 @@ def boot_guest(
         log = console or Path(folder) / "console.log"
         log.unlink(missing_ok=True)
         command = qemu_command(image, macs, log, snapshot=snapshot, memory_mib=memory_mib)
-        for disk in more_disks:
-            command += ["-drive", f"file={disk},format={image_format(disk)},if=virtio,cache=unsafe"]
+        for number, disk in enumerate(more_disks, 1):
+            # Behind the first: firmware starts from the disk in the lowest slot.
+            drive = f"file={disk},format={image_format(disk)},if=none,id=disk{number},cache=unsafe"
+            command += ["-drive", drive, "-device", f"virtio-blk-pci,drive=disk{number},addr={DISK_SLOT + number:#x}"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired as error:

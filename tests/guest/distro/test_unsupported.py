@@ -43,6 +43,14 @@ def test_refused(tmp_path: Path, files: dict[str, str], name: str, instead: str)
     assert instead in error.hint
 
 
+def test_a_data_disk_with_thousands_of_files_is_only_that(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    for number in range(10_001):
+        (tmp_path / str(number)).touch()
+    with Sysroot(tmp_path) as view:
+        assert find_unsupported(view) is None
+
+
 @pytest.mark.parametrize(
     "files",
     [

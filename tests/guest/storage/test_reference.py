@@ -9,7 +9,7 @@ from guest.storage.fstab import parse_fstab
 from guest.storage.mountplan import Mount, Skipped, plan_mounts
 from guest.storage.names import guest_names, parse_crypttab, parse_mdadm_conf
 from guest.storage.position import find_by_position, split_name
-from guest.storage.reference import find_devices, without_snapshots
+from guest.storage.reference import find_devices, without_copies
 
 ARRAY = "b8b1b8b1:00000000:00000000:000000aa"
 DEVICES = (
@@ -60,7 +60,13 @@ def test_a_snapshot_is_not_taken_for_its_original() -> None:
     original = device("/dev/dm-0", fs_type="ext4", uuid="u", dm_name="vg-root")
     copy = device("/dev/dm-3", fs_type="ext4", uuid="u", dm_name="vg-before", is_snapshot=True)
     alone = device("/dev/dm-4", fs_type="ext4", uuid="v", dm_name="vg-alone", is_snapshot=True)
-    assert without_snapshots((original, copy, alone)) == (original, alone)
+    assert without_copies((original, copy, alone)) == (original, alone)
+
+
+def test_a_mirrored_disk_shows_the_arrays_partitions_as_its_own() -> None:
+    array = device("/dev/md126p1", kind="partition", disk="/dev/md126", fs_type="ext4", uuid="u")
+    disk = device("/dev/sda", usage="raid", fs_type="linux_raid_member", uuid="r")
+    assert without_copies((disk, device("/dev/sda1", fs_type="ext4", uuid="u"), array)) == (disk, array)
 
 
 def test_the_only_array_is_md127_to_whoever_gave_it_no_number() -> None:
