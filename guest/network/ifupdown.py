@@ -152,8 +152,10 @@ def _block(view: View, network: Network, bound: BoundInterface) -> str:
     first[1:1] = [*_device(network, bound), *_mtu(network, bound, first[0])]
     resolver = network.resolver_of(bound)
     if carries_dns(view) and network.controller_of(bound) is None:
-        first += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
-        first += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
+        # resolvconf keeps one record of each IP version of a card, and each stanza replaces it: only the last one's stays.
+        last = [stanza for stanza in stanzas if stanza[0].split()[2] == first[0].split()[2]][-1]
+        last += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
+        last += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
     # A bond takes its ports itself, and only while they are down.
     controller = network.controller_of(bound)
     taken = controller is not None and isinstance(controller.interface.virtual, Bond)

@@ -74,14 +74,19 @@ def render(view: View, network: Network) -> Iterator[Edit]:
     # Ours last: it took over what a file said that is gone now.
     renderers = [*(file.renderer for file in reversed(others)), *(file.renderer for file in files if file.path == PATH)]
     renderer = next((renderer for renderer in renderers if renderer), None)
-    stale = _stale(others, network)
+    stale = _stale(files, network)
     yield from _cut(others, stale)
-    left = {key for file in others for key in file.definitions()} - stale
-    ids = _ids(network, others, left)
+    left = {key for file in files for key in file.definitions()} - stale
+    ids = _ids(network, files, left)
     dialect = Dialect(dpkg_version(view, "netplan.io"), renderer == "NetworkManager", ids)
     top: dict[str, Any] = {"version": 2}
     if renderer:
         top["renderer"] = renderer
+    for file in files:
+        # What an earlier request wrote about interfaces that this one does not mention.
+        for kind, name in file.definitions() if file.path == PATH else ():
+            if (kind, name) in left:
+                top.setdefault(kind, {})[name] = file.body(kind, name)
     for bound in network.interfaces:
         kind = _KINDS.get(type(bound.interface.virtual), "ethernets")
         top.setdefault(kind, {})[ids[bound.interface.label]] = dialect.definition(network, bound)
@@ -162,18 +167,30 @@ def _cut(files: list[File], stale: set[Key]) -> Iterator[Edit]:
 
 
 def _drop_ins(view: View, network: Network, dialect: Dialect) -> Iterator[Edit]:
-    """Drop-ins for what netplan generates in /run change what it makes of ours; before 0.95 one says what it cannot."""
+    """Drop-ins for what netplan generates in /run change what it makes of ours; one says what it has no words for."""
     for bound in network.interfaces:
         folder = f"/etc/systemd/network/10-netplan-{dialect.ids[bound.interface.label]}.network.d"
-        with_dhcp = bound.interface.dhcp4 or bound.interface.dhcp6
-        ours = dialect.lacks_overrides and not dialect.by_network_manager and with_dhcp
-        ours = ours and network.replaces_dhcp_dns(bound)
+        ours = _drop_in(network, bound, dialect)
         for name in view.names(folder):
             if name != _DROP_IN or not ours:
                 yield SetAside(f"{folder}/{name}", "changed what netplan says")
         if ours:
-            content = b"# by guest-customizer\n[DHCP]\nUseDNS=no\n"
-            yield WriteFile(f"{folder}/{_DROP_IN}", content, "netplan before 0.95 has no use-dns", mode=0o644)
+            content = f"# by guest-customizer\n{ours}".encode()
+            yield WriteFile(f"{folder}/{_DROP_IN}", content, "netplan has no words for it", mode=0o644)
+
+
+def _drop_in(network: Network, bound: BoundInterface, dialect: Dialect) -> str:
+    """Leaves DNS servers unused that come by DHCP (before 0.95) or with router advertisements (ra-overrides of 1.1 do not
+    reach the DHCPv6 that an advertisement starts).
+    """
+    interface = bound.interface
+    if dialect.by_network_manager or network.controller_of(bound) or not network.replaces_dhcp_dns(bound):
+        return ""
+    advertised = interface.accepts_router_advertisements is not False
+    with_dhcp = dialect.lacks_overrides and (interface.dhcp4 or interface.dhcp6)
+    # [DHCP] is the older name of both DHCP sections, and still read.
+    sections = (["DHCP"] if with_dhcp or advertised else []) + (["IPv6AcceptRA"] if advertised else [])
+    return "\n".join(f"[{section}]\nUseDNS=no\n" for section in sections)
 
 
 def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:

@@ -65,15 +65,24 @@ class Dialect:
         found: dict[str, Any] = {"dhcp4": interface.dhcp4, "dhcp6": dhcp6}
         if interface.accepts_router_advertisements is not None and not self.by_network_manager:
             found["accept-ra"] = interface.accepts_router_advertisements
-        asked = [version for version in (4, 6) if found[f"dhcp{version}"]]
-        if not asked or not network.replaces_dhcp_dns(bound):
-            return found
-        if self.by_network_manager and (self.version is None or self.version >= _NM_ON_LINK):
-            # It has no word for use-dns, but hands on what it does not know itself.
-            passed = {f"ipv{version}.ignore-auto-dns": "true" for version in asked}
-            found["networkmanager"] = {"passthrough": passed}
-        elif not self.by_network_manager and not self.lacks_overrides:
+        asked = [version for version in (4, 6) if found[f"dhcp{version}"]] if network.replaces_dhcp_dns(bound) else []
+        if self.by_network_manager:
+            if passed := self._passed_through(bound, asked):
+                found["networkmanager"] = {"passthrough": passed}
+        elif not self.lacks_overrides:
             found |= {f"dhcp{version}-overrides": {"use-dns": False} for version in asked}
+        return found
+
+    def _passed_through(self, bound: BoundInterface, without_dns: list[int]) -> dict[str, str]:
+        """What netplan has no words for, but hands on to NetworkManager."""
+        knows = self.version is None or self.version >= _NM_ON_LINK
+        found = {f"ipv{version}.ignore-auto-dns": "true" for version in without_dns} if knows else {}
+        if bound.interface.slaac is False and not bound.interface.of(6).addresses:
+            # It would say `ignore`: the kernel takes what a router advertises then.
+            if not knows:
+                what = "its NetworkManager renderer cannot switch router advertisements off without an IPv6 address"
+                raise inexpressible("netplan", bound.interface.label, what, "leave out `slaac`")
+            found["ipv6.method"] = "link-local"
         return found
 
     @property

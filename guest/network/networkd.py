@@ -161,12 +161,14 @@ def _unused_dns(network: Network, bound: BoundInterface, version: int | None) ->
     if not network.replaces_dhcp_dns(bound):
         return
     unused = (("UseDNS", "no"),)
-    if not _knows(version, _DHCPV4_SECTION) and (bound.interface.dhcp4 or bound.interface.dhcp6):
-        yield Section("DHCP", unused)
+    advertised = bound.interface.accepts_router_advertisements is not False
+    dhcp6 = bound.interface.dhcp6 or advertised  # a router's advertisement starts DHCPv6 by itself
+    if not _knows(version, _DHCPV4_SECTION):
+        yield Section("DHCP", unused if bound.interface.dhcp4 or dhcp6 else ())
     else:
         yield Section("DHCPv4", unused if bound.interface.dhcp4 else ())
-        yield Section("DHCPv6", unused if bound.interface.dhcp6 else ())
-    if bound.interface.accepts_router_advertisements is not False and _knows(version, _ACCEPT_RA):
+        yield Section("DHCPv6", unused if dhcp6 else ())
+    if advertised and _knows(version, _ACCEPT_RA):
         yield Section("IPv6AcceptRA", unused)
 
 
