@@ -69,7 +69,7 @@ def known_name(view: View, mac: str) -> str | None:
 
 
 def render(view: View, network: Network) -> Iterator[Edit]:
-    files = list(netplan_yaml.read_all(view))
+    files = [*netplan_yaml.read_all(view)]
     others = [file for file in files if file.path != PATH]
     # Ours last: it took over what a file said that is gone now.
     renderers = [*(file.renderer for file in reversed(others)), *(file.renderer for file in files if file.path == PATH)]

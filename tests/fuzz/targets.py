@@ -77,6 +77,11 @@ _PLACES = {
     "netplan": ("/etc/netplan/50-cloud-init.yaml",),
     "networkd": ("/etc/systemd/network/10-eth0.network", "/etc/systemd/network/10-eth0.netdev"),
     "keyfile": ("/etc/NetworkManager/system-connections/eth0.nmconnection", "/etc/NetworkManager/NetworkManager.conf"),
+    "suse": ("/etc/sysconfig/network/ifcfg-eth0", "/etc/sysconfig/network/ifroute-eth0", "/etc/sysconfig/network/routes",
+             "/etc/sysconfig/network/config"),
+    "ifupdown-ng": ("/etc/network/interfaces", "/etc/network/interfaces.d/eth0"),
+    "netifrc": ("/etc/conf.d/net",),
+    "dhcpcd": ("/etc/dhcpcd.conf", "/etc/dhcpcd.exit-hook"),
 }  # fmt: skip
 
 
@@ -180,6 +185,14 @@ WORDS: dict[str, tuple[bytes, ...]] = {
                 b"      addresses: [10.0.0.11/24]\n", b"      routes:\n      - {to: default, via: 10.0.0.1}\n", b"&a ", b"*a", b"<<: "),
     "networkd": (b"[Match]\n", b"Name=eth0\n", b"MACAddress=52:54:00:12:34:56\n", b"[Network]\n", b"Address=", b"[Route]\n", b"Gateway=",
                  b"[NetDev]\n", b"Kind=vlan\n", b"[Link]\n", b"MTUBytes=", b"\0\0"),
+    "suse": (b"BOOTPROTO='static'\n", b"IPADDR='10.0.0.11/24'\n", b"IPADDR_1=", b"NETMASK=", b"default 10.0.0.1 - -\n", b"BONDING_SLAVE_0=",
+             b"ETHERDEVICE=", b"VLAN_ID=", b"MTU=", b"'", b"\0\0"),
+    "ifupdown-ng": (b"auto eth0\n", b"iface eth0 inet static\n", b"    address 10.0.0.11/24\n", b"use dhcp\n", b"gateway ",
+                    b"bond-members ", b"vlan-id ", b"\\\n", b"\0\0"),
+    "netifrc": (b'config_eth0="', b"10.0.0.11/24\n", b'"\n', b'routes_eth0="', b"default via 10.0.0.1", b'vlans_eth0="42"\n',
+                b"dns_servers_eth0=", b"config_eth0=( ", b")\n", b"\\\n", b"$"),
+    "dhcpcd": (b"interface eth0\n", b"static ip_address=10.0.0.11/24\n", b"static routers=", b"nodhcp\n",
+               b"static domain_name_servers=", b"profile a\n", b"ssid a\n", b"# >>> guest-customizer >>>\n", b"\0\0"),
     "keyfile": (b"[connection]\n", b"id=a\n", b"interface-name=eth0\n", b"type=ethernet\n", b"[ipv4]\n", b"method=manual\n",
                 b"address1=10.0.0.11/24,10.0.0.1\n", b"route1=", b"dns=", b"[ethernet]\n", b"mac-address=52:54:00:12:34:56\n", b"\0\0"),
 }  # fmt: skip
