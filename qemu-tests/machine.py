@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MAC = "52:54:00:12:34:56"
 TIMEOUT_SECONDS = 180
+# A kernel's words, 0.03 s after its start, where the host was too busy for QEMU's emulated clock; nothing of ours has run.
+STARVED = b"IO-APIC + timer doesn't work"
 
 
 def pack(document: Path, form: str = "iso") -> Path:
@@ -23,6 +25,8 @@ def pack(document: Path, form: str = "iso") -> Path:
 def customize(machine: vm.Vm) -> Result:
     """Asserts what holds for every run, whatever it comes to."""
     outcome = vm.run(machine, timeout=TIMEOUT_SECONDS, say=lambda _: None)
+    if STARVED in outcome.console:
+        outcome = vm.run(machine, timeout=TIMEOUT_SECONDS, say=lambda _: None)
     console = outcome.console.decode("utf-8", "replace")
     assert outcome.powered_off, f"the machine did not power off:\n{console[-2000:]}"
     results = [line for line in console.splitlines() if MARKER in line and '"event":"result"' in line]
