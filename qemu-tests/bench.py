@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench_disks
-
 from demo import DOCUMENT
 from guests.boot import CARDS
 from guests.debian import debian_disk

@@ -5,10 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from any_network import networks
 from hypothesis import given, settings
 
 import readers
+from any_network import networks
 from guest.edits import Overlay, WriteFile
 from guest.errors import CustomizerError
 from guest.network import ifcfg, ifupdown, keyfile, netplan, networkd
