@@ -48,6 +48,21 @@ format: setup ## format the code
 qemu-test: iso ## the tests that boot virtual machines
 	@$(PYTHON) -m pytest -q -p no:cacheprovider qemu-tests
 
+crash-test: iso ## every power cut that the recorded writes of a run allow, on ext4, xfs and btrfs
+	@CRASH_POINTS=100000 $(PYTHON) -m pytest -q -s -p no:cacheprovider qemu-tests/test_block_crash.py
+
+kill-test: iso ## a real guest, its customization killed at 40 moments; it boots each time (half an hour)
+	@KILL_MOMENTS=40 $(PYTHON) -m pytest -q -s -p no:cacheprovider qemu-tests/test_kill.py
+
+fuzz: setup ## the parsers, with atheris, FUZZ_SECONDS=60 each
+	@test -x $(BUILD)/fuzz-venv/bin/python || python3 -m venv $(BUILD)/fuzz-venv
+	@$(BUILD)/fuzz-venv/bin/pip install -q -r setup/fuzz-requirements.txt
+	@$(BUILD)/fuzz-venv/bin/python tests/fuzz/run.py --seconds $(or $(FUZZ_SECONDS),60)
+
+mutation: setup ## how many mistakes planted in apply, rollback, staging, journal, sysroot … the tests find
+	@test -x $(BUILD)/mutation-venv/bin/cosmic-ray || { python3 -m venv $(BUILD)/mutation-venv && $(BUILD)/mutation-venv/bin/pip install -q cosmic-ray==8.7.0; }
+	@$(BUILD)/mutation-venv/bin/python tests/mutation/run.py $(if $(SAMPLE),--sample $(SAMPLE))
+
 iso: setup $(BUILD)/guest-customizer.iso ## build/guest-customizer.iso, build/vmlinuz, build/initrd.img
 
 $(BUILD)/guest-customizer.iso: $(BUILD)/vmlinuz $(BUILD)/initrd.img host/iso.py
@@ -94,4 +109,4 @@ requirements: ## compile setup/requirements.txt anew, with hashes
 clean: ## remove what was built (not .venv)
 	@rm -rf $(BUILD)
 
-.PHONY: help setup demo test check format-check lint types shell unit format qemu-test iso bench docs requirements clean FORCE
+.PHONY: help setup demo test check format-check lint types shell unit format qemu-test crash-test kill-test fuzz mutation iso bench docs requirements clean FORCE

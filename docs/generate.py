@@ -54,7 +54,7 @@ _KINDS = {
     "request_id": "a name",
     "route": "a route",
     "secret": "a secret",
-    "texts": "texts",
+    "secret_texts": "texts, kept secret",
     "whole_number": "a whole number",
     "yes_no": "`yes` or `no`",
 }

@@ -157,7 +157,8 @@ def _make_folders(sysroot: Sysroot, transaction: Transaction) -> None:
             make_folder(sysroot, folder, after.mode, (after.uid, after.gid))
         else:
             make_folder(sysroot, folder, 0o700 if folder.startswith(STATE) else 0o755)
-    _label_folders(sysroot, transaction, transaction.journal.folders)
+    made = {path for path, _ in transaction.folder_labels} - {STATE, REQUESTS}
+    _label_folders(sysroot, transaction, made)
 
 
 def _label_folders(sysroot: Sysroot, transaction: Transaction, folders: Iterable[str]) -> None:

@@ -75,6 +75,7 @@ RESULT_CODES = (
          "`[request] force = yes`, or put it right by hand"),
     Code("network.no-such-card", "a card of the document is not in this machine", "attach it, correct the document"),
     Code("network.card-used-twice", "two entries of the document are one card", "correct the document"),
+    Code("network.name-used-twice", "two interfaces would have the same name in the guest", "give one of them a `name`"),
     Code("network.inexpressible", "the guest's network stack, or this release of it, cannot say what an interface asks for",
          "see the hint"),
     Code("network.unreadable", "a network file of the guest that its own stack could not read", "repair it in the template"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def unified_diff(plan: Overlay) -> Iterator[str]:
-    """Lines without line ends. Contents that may hold secrets are left out."""
+    """Lines without line ends. Contents that may hold secrets, ours or the guest's, are left out."""
     for edit in sorted(plan.edits, key=lambda edit: edit.path):
         yield from _diff_of(edit, plan.below)
 
@@ -23,6 +23,8 @@ def _diff_of(edit: Edit, before: View) -> Iterator[str]:
     match edit:
         case WriteFile(path=path, secret=True):
             yield f"# {path}: {edit.reason} (content not shown: it may hold secrets)"
+        case WriteFile(path=path) if _is_private(before, path):
+            yield f"# {path}: {edit.reason} (content not shown: in the guest it is not for everybody to read)"
         case WriteFile(path=path, content=content):
             state = before.state(path)
             if edit.mode is not None and (state is None or state.permissions != edit.mode):
@@ -34,8 +36,13 @@ def _diff_of(edit: Edit, before: View) -> Iterator[str]:
         case MakeFolder(path=path, mode=mode):
             yield f"# {path}/: folder of mode {mode:04o}: {edit.reason}"
         case SetAside(path=path):
+            # Without its lines: they are the guest's, a profile's key among them perhaps.
             yield f"# {path} is set aside: {edit.reason}"
-            yield from _lines(before.read(path), b"", path, None)
+
+
+def _is_private(view: View, path: str) -> bool:
+    state = view.state(path)
+    return state is not None and state.is_regular and not state.permissions & 0o004
 
 
 def _lines(old: bytes | None, new: bytes, old_path: str | None, new_path: str | None) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
@@ -19,7 +19,7 @@ class WriteFile:
     """A regular file gets this content. `mode` None keeps the file's own, 0644 where it is new."""
 
     path: str
-    content: bytes
+    content: bytes = field(repr=False)
     reason: str
     mode: int | None = None
     # True: never shown in a diff or a log.
@@ -90,8 +90,10 @@ class Overlay:
     def read(self, path: str) -> bytes | None:
         try:
             real = self.resolve(path)
-        except CustomizerError:
-            return None  # a file where a folder would be, links that lead nowhere: as for Sysroot, nothing to read
+        except CustomizerError as error:
+            if error.code != "guest.not-a-folder":
+                raise
+            return None  # a file where a folder would be: as for Sysroot, there is nothing to read
         match self._edit(real):
             case WriteFile(content=content):
                 return content

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import stat
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -44,10 +45,16 @@ class Spec:
     def fits(self, path: str, kind: int) -> bool:
         if self.kind not in (None, kind) or not path.startswith(self.literal):
             return False
-        try:
-            return re.fullmatch(self.pattern, path, re.DOTALL) is not None
-        except (re.error, RecursionError):
-            return False  # RHEL 6.2 ships one that no one can compile
+        return self._compiled is not None and self._compiled.fullmatch(path) is not None
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str] | None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of what a later Python might read differently: `[[`
+            try:
+                return re.compile(self.pattern, re.DOTALL)
+            except (re.error, RecursionError):
+                return None  # RHEL 6.2 ships one that no one can compile
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def run(context: pyudev.Context, options: Options, report: Report, progress: Pro
         progress.medium = media.the_medium(machine, options.config)
     with report.step("config"):
         settings = progress.settings = _read_document(progress.medium)
+        report.keep_secret(settings.secrets)
         report.request(settings.request_id)
         if settings.request.action is Action.CUSTOMIZE:
             machine = _with_cards(context, machine, settings.interfaces)

@@ -62,7 +62,8 @@ def prepare(sysroot: Sysroot, request_id: str, edits: tuple[Edit, ...]) -> Trans
     folders = _missing_folders(sysroot, edits)
     journal = Journal(request_id, Phase.APPLYING, records, folders, _guarded(sysroot, edits))
     _check_room(sysroot, edits, records)
-    labelled = (STATE, REQUESTS, *folders)
+    made = (record.path for record in records if record.after.kind is Kind.FOLDER and record.before.kind is Kind.NONE)
+    labelled = (STATE, REQUESTS, *folders, *made)
     return Transaction(journal, edits, tuple((path, _label(policy, path, Kind.FOLDER)) for path in labelled))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 MARKER = "@@GUESTCUSTOMIZER 1 "
 LINE_LIMIT = 64 * 1024
 TEXT_LIMIT = 4096
+COUNT_LIMIT = 1000  # items of a list, phases of a run
+_SENT_TEXT, _SENT_ITEM = 1500, 400  # what is sent stays well below what is accepted
 HEARTBEAT_SECONDS = 4.0  # the contract says at most 5 apart
 EVENTS = ("hello", "step", "warning", "heartbeat", "result")
 
@@ -45,8 +47,28 @@ class Result:
 
 
 def encode(event: dict[str, Any]) -> bytes:
-    """One line. ASCII only, so that no terminal and no serial port changes it."""
+    """One line. ASCII only, so that no terminal and no serial port changes it.
+
+    Never longer than LINE_LIMIT, or nobody would read it: a guest with 100,000 odd fstab lines gets lists that end early.
+    """
+    event = {key: _shortened(value) for key, value in event.items()}
+    while len(line := _line(event)) > LINE_LIMIT:
+        key = max((key for key, value in event.items() if isinstance(value, list)), key=lambda key: len(event[key]))
+        left_out = len(event[key]) - len(event[key]) // 2
+        event[key] = [*event[key][: len(event[key]) // 2], f"… and {left_out} more, left out here"]
+    return line
+
+
+def _line(event: dict[str, Any]) -> bytes:
     return (MARKER + json.dumps(event, ensure_ascii=True, separators=(",", ":")) + "\n").encode("ascii")
+
+
+def _shortened(value: Any) -> Any:  # noqa: ANN401 (JSON)
+    if isinstance(value, str):
+        return value if len(value) <= _SENT_TEXT else value[:_SENT_TEXT] + "…"
+    if isinstance(value, list | tuple):
+        return [item if len(item) <= _SENT_ITEM else item[:_SENT_ITEM] + "…" for item in value]
+    return value
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:
@@ -72,12 +94,10 @@ def parse_result(event: dict[str, Any]) -> Result | None:
 
     def texts(key: str) -> tuple[str, ...]:
         values = event.get(key)
-        return (
-            tuple(clean(value) for value in values if isinstance(value, str))[:1000] if isinstance(values, list) else ()
-        )
+        found = [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+        return tuple(clean(value) for value in found[:COUNT_LIMIT])
 
     status, code, disk = text("status"), text("code"), text("disk")
-    seconds = event.get("seconds", 0.0)
     if status not in ("ok", "failed") or not code or disk not in ("untouched", "restored", "changed"):
         return None
     return Result(
@@ -94,9 +114,16 @@ def parse_result(event: dict[str, Any]) -> Result | None:
         changed=texts("changed"),
         skipped=texts("skipped"),
         warnings=texts("warnings"),
-        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        seconds=number(event.get("seconds")) or 0.0,
         power=text("power") or "off",
     )
+
+
+def number(value: object) -> float | None:
+    """A number as a person would take it for a time; JSON also knows 10^400, NaN and true."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e9 < value < 1e9:
+        return None
+    return float(value)
 
 
 def clean(text: str) -> str:

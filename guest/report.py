@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from guest.protocol import HEARTBEAT_SECONDS, Result, encode
+from guest.secrets import blot, blot_event, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _VIRTIO_PORT = "/dev/virtio-ports/org.guest-customizer.0"
+_WARNINGS_SENT = 100
 _WRITE_SECONDS = 2.0  # a console nobody reads must not hold up the machine
 
 
@@ -65,10 +67,12 @@ def _has_uart(name: str) -> bool:
 
 
 class Report:
-    """Collects and emits events. Texts given to it must hold no secret."""
+    """Collects and emits events. Texts given to it must hold no secret; what the document marks as one is blotted out."""
 
     def __init__(self, screen: str | None = None) -> None:
         """`screen` is the device that gets sentences for people."""
+        self._secrets: tuple[str, ...] = ()
+        self._warnings = 0
         self._consoles: dict[str, Console | None] = {}
         self._screen = _open(screen) if screen else None
         self._said: list[bytes] = []
@@ -92,6 +96,10 @@ class Report:
                     console = self._consoles[path] = _open(path)
                     if console:
                         console.write(b"\r\n" + b"".join(self._said))
+
+    def keep_secret(self, secrets: tuple[str, ...]) -> None:
+        """From now on these texts appear in no event and no sentence, whoever puts them there."""
+        self._secrets = secrets
 
     def start_heartbeat(self) -> None:
         threading.Thread(target=self._beat, daemon=True).start()
@@ -119,7 +127,12 @@ class Report:
         self._emit({"event": "step", "name": name, "phase": "end", "seconds": took}, f"{name}: {took:.2f} s")
 
     def warning(self, message: str) -> None:
-        self._emit({"event": "warning", "message": message}, f"warning: {message}")
+        """The first ones as they come: on a serial line thousands would take minutes. All of them are in the log."""
+        self._warnings += 1
+        if self._warnings <= _WARNINGS_SENT:
+            self._emit({"event": "warning", "message": message}, f"warning: {message}")
+        else:
+            self.log.append(f"{self.seconds:9.3f} warning: {printable(blot(message, self._secrets))}")
 
     def result(self, result: Result) -> None:
         """The last event; whatever comes after is dropped, so that there is exactly one."""
@@ -135,13 +148,14 @@ class Report:
             if self._ended:
                 return
             self._last = time.monotonic()
-            line = encode({**event, "t": self.seconds})
+            line = encode(blot_event({**event, "t": self.seconds}, self._secrets))
             self._said.append(line)
             for console in self._consoles.values():
                 if console:
                     # A line of its own: the kernel may have left the cursor in the middle of one.
                     console.write(b"\r\n" + line if event["event"] == "result" else line)
             if sentence is not None:
+                sentence = printable(blot(sentence, self._secrets))
                 self.log.append(f"{self.seconds:9.3f} {sentence}")
                 if self._screen:
                     self._screen.write((sentence + "\n").encode("utf-8", "replace").replace(b"\n", b"\r\n"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from guest.protocol import LINE_LIMIT, Result, clean, parse_line, parse_result
+from guest.protocol import COUNT_LIMIT, LINE_LIMIT, Result, clean, number, parse_line, parse_result
 
 EVENT_LIMIT = 100_000
 
@@ -17,7 +17,7 @@ class Transcript:
     result: Result | None = None
     uptime: float | None = None  # of the kernel when the customizer said hello
     phases: dict[str, float] = field(default_factory=dict)
-    steps: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)  # begun, in order
     _rest: bytes = b""
     _events: int = 0
 
@@ -35,13 +35,16 @@ class Transcript:
         if event is None:
             return None
         self._events += 1
-        if event["event"] == "hello" and isinstance(event.get("uptime"), int | float):
-            self.uptime = float(event["uptime"])
+        if event["event"] == "hello":
+            self.uptime = number(event.get("uptime"))
+        if event["event"] == "step" and event.get("phase") == "begin":
+            self.steps.append(clean(str(event.get("name"))))
         if event["event"] == "result":
             self.result = parse_result(event)
             phases = event.get("phases")
             if isinstance(phases, dict):
-                self.phases = {clean(str(k)): float(v) for k, v in phases.items() if isinstance(v, int | float)}
+                timed = ((clean(name), number(value)) for name, value in list(phases.items())[:COUNT_LIMIT])
+                self.phases = {name: seconds for name, seconds in timed if seconds is not None}
         return event
 
 
@@ -52,7 +55,9 @@ def describe(event: dict[str, Any]) -> str | None:
             return f"guest-customizer {clean(version)} is running"
         case {"event": "step", "name": "request", "id": str(request)}:
             return f"request {clean(request)}"
-        case {"event": "step", "name": str(name), "phase": "end", "seconds": float(seconds) | int(seconds)}:
+        case {"event": "step", "name": str(name), "phase": "end"} if (
+            seconds := number(event.get("seconds"))
+        ) is not None:
             return f"{clean(name)}: {seconds:.2f} s"
         case {"event": "warning", "message": str(message)}:
             return f"warning: {clean(message)}"

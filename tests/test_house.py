@@ -39,6 +39,11 @@ FORBIDDEN = [
     ("guest/machine/", "guest.settings"),
     ("guest/changes/", "guest.apply"),
     ("guest/changes/", "guest.pipeline"),
+    ("guest/decide.py", "guest.apply"),
+    ("guest/prepare.py", "guest.apply"),
+    ("guest/rollback.py", "guest.apply"),
+    ("guest/standing.py", "guest.journal"),
+    ("guest/journal.py", "guest.staging"),
 ]
 
 

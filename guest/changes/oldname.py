@@ -47,13 +47,20 @@ def plan_elsewhere(view: View, old_name: str, names: Names) -> Iterator[Edit]:
     old_short = old_name.partition(".")[0]
     if old_short.lower() in _NO_NAMES:
         return
-    for place in _PLACES:
+    for place in (*_PLACES, *_profiles(view)):
         old = text(view, place.path)
         if old is None:
             continue
         new = place.part.sub(lambda found: replace_words(found[0], old_short, names), old)
         if new != old:
             yield WriteFile(place.path, new.encode("utf-8", "surrogateescape"), "the old name stood there")
+
+
+def _profiles(view: View) -> Iterator[_Place]:
+    """Red Hat's profiles, those of cards that the document does not name too: the name is the machine's."""
+    folder = "/etc/sysconfig/network-scripts"
+    part = re.compile(r"(?m)^DHCP_(?:HOSTNAME|FQDN)=.*$")
+    return (_Place(f"{folder}/{name}", part) for name in view.names(folder) if name.startswith("ifcfg-"))
 
 
 def replace_words(content: str, old_short: str, names: Names) -> str:

@@ -14,7 +14,7 @@ def parse_machine(content: bytes) -> Machine:
     try:
         data = json.loads(content)
         return Machine(cards=tuple(_card(card, number) for number, card in enumerate(data.get("cards", []))))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CustomizerError(
             "usage.machine",
             f"the machine description cannot be read: {type(error).__name__}: {error}",

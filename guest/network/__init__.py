@@ -12,9 +12,11 @@ from guest.network import (
     ifupdown,
     ifupdown_ng,
     keyfile,
+    keyfile_read,
     netifrc,
     netplan,
     networkd,
+    networkd_read,
     suse,
 )
 
@@ -31,8 +33,8 @@ STACKS: tuple[Stack, ...] = (
 # Where nothing is enabled, what is configured tells: (stack, folder, how a file's name begins, how it ends).
 _LEFT_BEHIND = (
     (ifcfg.STACK, ifcfg_read.FOLDER, "ifcfg-", ""),
-    (keyfile.STACK, keyfile.FOLDER, "", ".nmconnection"),
-    (networkd.STACK, networkd.FOLDER, "", ".network"),
+    (keyfile.STACK, keyfile_read.FOLDER, "", ".nmconnection"),
+    (networkd.STACK, networkd_read.FOLDER, "", ".network"),
 )
 
 

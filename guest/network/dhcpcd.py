@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guest.edits import Edit, SetAside, WriteFile
-from guest.network.dhcpcd_reader import BEGIN, CONF, END, HOOK, hook_block, recover
+from guest.network.dhcpcd_read import BEGIN, CONF, END, HOOK, hook_block, recover
 from guest.network.stack import Stack, inexpressible, wants
 from guest.sysroot import text
 
@@ -63,6 +63,9 @@ def render(view: View, network: Network) -> Iterator[Edit]:
 
 
 def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:
+    """Where the daemon runs by itself; for a client that another stack starts, the file is that stack's."""
+    if evidence(view, "", ()) is None:
+        return
     old = text(view, CONF)
     if old is not None and (kept := _without(old, interfaces)) != old:
         yield WriteFile(CONF, kept.encode("utf-8", "surrogateescape"), "another network stack configures this card")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Ubuntu 12.04 has 0.7~beta2: no prefix length behind an address, no VLANs of its own, no accept_ra for DHCPv6.
 _AFTER_BETA: Version = (0, 7, 1)
 _VERSION_OF = {("ubuntu", 12): (0, 7), ("debian", 7): (0, 7, 8)}
+DHCPCD = "/etc/dhcpcd.conf"
 _HOOKS = "/etc/network/if-pre-up.d"
 
 
@@ -70,6 +71,7 @@ def render(view: View, network: Network) -> Iterator[Edit]:
     blocks = [_block(view, network, bound) for bound in network.in_order()]
     content = "\n\n".join([kept, *blocks]) + "\n"
     yield WriteFile(INTERFACES, content.encode("utf-8", "surrogateescape"), "network interfaces")
+    yield from _bound_dhcpcd(view, network)
 
 
 def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:
@@ -99,6 +101,11 @@ def _refuse_what_is_missing(view: View, network: Network) -> None:
             )
         if isinstance(virtual, Vlan):
             _refuse_vlan(view, network, bound, virtual)
+        if bound.interface.dhcp6 and _asks_by_dhcpcd(view):
+            what = "ifup fails at DHCPv6 by dhcpcd (Debian bug 1110741)"
+            raise inexpressible(
+                "ifupdown", label, what, "install isc-dhcp-client in the template, or leave out `dhcp6`"
+            )
 
 
 def _refuse_vlan(view: View, network: Network, bound: BoundInterface, virtual: Vlan) -> None:
@@ -114,6 +121,28 @@ def _refuse_vlan(view: View, network: Network, bound: BoundInterface, virtual: V
         raise inexpressible("ifupdown", label, "such a VLAN needs the package vlan", "install vlan in the template")
 
 
+def _asks_by_dhcpcd(view: View) -> bool:
+    """Whether ifup finds dhcpcd alone: new installations of Debian 13. It takes dhclient where both are."""
+    here = {
+        name for name in ("dhclient", "dhcpcd") for folder in ("/sbin", "/usr/sbin") if exists(view, f"{folder}/{name}")
+    }
+    return here == {"dhcpcd"}
+
+
+def _bound_dhcpcd(view: View, network: Network) -> Iterator[Edit]:
+    """dhcpcd, started for `inet dhcp`, does IPv6 as well, whatever stands in the inet6 stanzas."""
+    old = text(view, DHCPCD) or ""
+    kept = re.sub(rf"(?m)^{re.escape(MARK)}ipv4only\ninterface \S+\nipv4only\n", "", old)
+    names = [
+        b.name for b in network.interfaces if b.interface.dhcp4 and b.interface.accepts_router_advertisements is False
+    ]
+    blocks = [f"{MARK}ipv4only\ninterface {name}\nipv4only\n" for name in names if _asks_by_dhcpcd(view)]
+    if kept and not kept.endswith("\n"):
+        kept += "\n"
+    if (content := kept + "".join(blocks)) != old:
+        yield WriteFile(DHCPCD, content.encode("utf-8", "surrogateescape"), "DHCP must not bring IPv6 along")
+
+
 # ---- one interface
 
 
@@ -123,8 +152,10 @@ def _block(view: View, network: Network, bound: BoundInterface) -> str:
     first[1:1] = [*_device(network, bound), *_mtu(network, bound, first[0])]
     resolver = network.resolver_of(bound)
     if carries_dns(view) and network.controller_of(bound) is None:
-        first += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
-        first += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
+        # resolvconf keeps one record of each IP version of a card, and each stanza replaces it: only the last one's stays.
+        last = [stanza for stanza in stanzas if stanza[0].split()[2] == first[0].split()[2]][-1]
+        last += [f"dns-nameservers {' '.join(map(str, resolver.servers))}"] if resolver.servers else []
+        last += [f"dns-search {' '.join(resolver.search)}"] if resolver.search else []
     # A bond takes its ports itself, and only while they are down.
     controller = network.controller_of(bound)
     taken = controller is not None and isinstance(controller.interface.virtual, Bond)

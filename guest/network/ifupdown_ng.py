@@ -63,9 +63,10 @@ def render(view: View, network: Network) -> Iterator[Edit]:
 
 
 def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:
-    """ifupdown's own module does it for the file that the two share."""
-    del view, interfaces
-    yield from ()
+    """Where Debian's ifupdown is in charge, it writes its own into the same file afterwards."""
+    names = with_takers(view, frozenset(bound.name for bound in interfaces))
+    for path in (INTERFACES, *sourced_files(view)):
+        yield from without(view, path, names, "another network stack configures this card")
 
 
 def _refuse(view: View, bound: BoundInterface) -> None:

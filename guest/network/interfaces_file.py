@@ -101,13 +101,21 @@ def configured(view: View) -> set[str]:
 
 
 def with_takers(view: View, names: frozenset[str]) -> frozenset[str]:
-    """These interfaces, and the bonds and bridges that take one of them as a port."""
-    found = set(names)
+    """These interfaces, the bonds and bridges that take one of them as a port, and the VLANs on those."""
+    below: dict[str, set[str]] = {}
     for stanza in stanzas(view):
         if stanza.words[:1] == ("iface",) and len(stanza.words) > 1:
+            name = card_of(stanza.words[1])
+            below.setdefault(name, set())
             for option, value in stanza.options():
-                if option.replace("_", "-") in _TAKES and found & set(value.split()):
-                    found.add(card_of(stanza.words[1]))
+                if option.replace("_", "-") in _TAKES:
+                    below[name] |= set(value.split())
+    found = set(names)
+    while (
+        more := {name for name, ports in below.items() if ports & found or name.rpartition(".")[0] in found - names}
+        - found
+    ):
+        found |= more
     return frozenset(found)
 
 

@@ -5,24 +5,20 @@ Profiles bind to cards by MAC and carry no interface name, so that they hold wha
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import uuid
 from typing import TYPE_CHECKING
 
 from guest.edits import Edit, SetAside, WriteFile
 from guest.network import ini
-from guest.network.ini import Entry, Ini, Section
+from guest.network.ini import Entry, Section
+from guest.network.keyfile_read import ETHERNET, FOLDER, binding, profiles, read, recover, uuid_of
 from guest.network.model import (
     BOND_MIIMON_MS,
     Bond,
-    BondMode,
     Bridge,
-    Interface,
     IpVersion,
     Network,
     Resolver,
-    Route,
     Virtual,
     Vlan,
 )
@@ -32,16 +28,12 @@ from guest.sysroot import exists, text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from guest.network.model import Address, AddressWithPrefix, BoundInterface, IpSide
+    from guest.network.model import BoundInterface, IpSide
     from guest.sysroot import View
 
-FOLDER = "/etc/NetworkManager/system-connections"
 NMSTATE = "/etc/nmstate"
-# Files in /etc need no ending; these are passed over (nm_keyfile_utils_ignore_filename), also mkstemp's.
-_IGNORED = re.compile(r"\..*|.*~|.*\.(?:pem|der|p12|pfx|cer|crt|key)|.*\.[A-Za-z0-9]{6}")
-# The older word for each kind is still read, and still found in old files.
-_ETHERNET = ("ethernet", "802-3-ethernet")
-_OUR_NAMESPACE = uuid.UUID("6f2a1c1e-8d0b-5a53-9d3a-4f6c2f1b7e10")
+# Ubuntu's: no Ethernet for NetworkManager but where netplan says so.
+_UNMANAGED = "NetworkManager/conf.d/10-globally-managed-devices.conf"
 # Above every profile that says nothing: those have 0.
 _PRIORITY = "100"
 _PROGRAMS = ("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
@@ -72,8 +64,8 @@ def carries_dns(_view: View) -> bool:
 
 
 def known_name(view: View, mac: str) -> str | None:
-    for name in _profiles(view):
-        connection, card = _binding(_read(view, name))
+    for name in profiles(view):
+        connection, card = binding(read(view, name))
         if card == mac and connection.last("interface-name"):
             return connection.last("interface-name")
     return None
@@ -83,20 +75,22 @@ def known_name(view: View, mac: str) -> str | None:
 
 
 def render(view: View, network: Network) -> Iterator[Edit]:
-    ours = {_file_of(bound) for bound in network.interfaces}
-    yield from _set_aside(view, network, ours)
+    files = {bound.interface.label: _file_of(view, bound) for bound in network.interfaces}
+    yield from _set_aside(view, network, set(files.values()))
     for bound in network.interfaces:
         content = ini.compose(_sections(network, bound), f"[[{bound.interface.label}]] by guest-customizer")
-        yield WriteFile(f"{FOLDER}/{_file_of(bound)}", content, "network connection", mode=0o600)
+        yield WriteFile(f"{FOLDER}/{files[bound.interface.label]}", content, "network connection", mode=0o600)
+    if exists(view, f"/usr/lib/{_UNMANAGED}") and not exists(view, f"/etc/{_UNMANAGED}"):
+        content = b"# guest-customizer: hides Ubuntu's file of this name, which keeps Ethernet from NetworkManager.\n"
+        yield WriteFile(f"/etc/{_UNMANAGED}", content, "NetworkManager is to have the cards", mode=0o644)
 
 
-def _file_of(bound: BoundInterface) -> str:
-    return f"{bound.name}.nmconnection"
-
-
-def _uuid(bound: BoundInterface) -> str:
-    """The same for the same card and label, whatever request asks for it: a second run changes nothing."""
-    return str(uuid.uuid5(_OUR_NAMESPACE, f"{bound.interface.label} {bound.mac or bound.name}"))
+def _file_of(view: View, bound: BoundInterface) -> str:
+    """NAME.nmconnection; but a file of another owner would keep that owner, and be passed over."""
+    name, other = f"{bound.name}.nmconnection", f"guest-customizer-{bound.name}.nmconnection"
+    state = view.state(f"{FOLDER}/{name}")
+    usable = state is None or (state.is_regular and state.uid == 0)
+    return name if usable and view.state(f"{FOLDER}/{other}") is None else other
 
 
 def _sections(network: Network, bound: BoundInterface) -> Iterator[Section]:
@@ -109,7 +103,7 @@ def _sections(network: Network, bound: BoundInterface) -> Iterator[Section]:
     match virtual:
         case Vlan(parent=parent, id=number):
             # By the parent profile's UUID: its card may have any name.
-            yield Section("vlan", (("id", str(number)), ("parent", _uuid(network.labelled(parent)))))
+            yield Section("vlan", (("id", str(number)), ("parent", uuid_of(network.labelled(parent)))))
         case Bond(mode=mode):
             yield Section("bond", (("mode", mode.value), ("miimon", str(BOND_MIIMON_MS))))
         case Bridge():
@@ -122,7 +116,7 @@ def _sections(network: Network, bound: BoundInterface) -> Iterator[Section]:
 
 def _connection(network: Network, bound: BoundInterface) -> Iterator[Entry]:
     yield "id", bound.name
-    yield "uuid", _uuid(bound)
+    yield "uuid", uuid_of(bound)
     yield "type", _type(bound.interface.virtual)
     if bound.mac is None:
         yield "interface-name", bound.name
@@ -200,28 +194,12 @@ def _dns(network: Network, bound: BoundInterface, version: IpVersion, method: st
 # ---- what else is there
 
 
-def _profiles(view: View) -> list[str]:
-    return [name for name in view.names(FOLDER) if not _IGNORED.fullmatch(name)]
-
-
-def _read(view: View, name: str) -> Ini:
-    return ini.parse(text(view, f"{FOLDER}/{name}") or "", comments="#")
-
-
-def _binding(profile: Ini) -> tuple[Section, str | None]:
-    """(its [connection], the MAC it is bound to)."""
-    raw = profile.merged(*_ETHERNET).last("mac-address")
-    if raw and ";" in raw:  # the form of 0.8: bytes as decimal numbers
-        raw = ":".join(f"{int(byte):02x}" for byte in raw.split(";") if byte.isdigit() and int(byte) < 256)
-    return profile.merged("connection"), raw.lower() if raw else None
-
-
 def _set_aside(view: View, network: Network, keep: set[str]) -> Iterator[Edit]:
     """Profiles of our cards, and those bound to no card at all: `Wired connection 1` takes any (LESSONS L2)."""
-    for name in _profiles(view):
-        connection, mac = _binding(_read(view, name))
+    for name in profiles(view):
+        connection, mac = binding(read(view, name))
         device = connection.last("interface-name")
-        unbound = connection.last("type") in _ETHERNET and not device and not mac
+        unbound = connection.last("type") in ETHERNET and not device and not mac
         if name not in keep and (mac in network.macs or device in network.names or unbound):
             yield SetAside(f"{FOLDER}/{name}", "another profile of an interface that is configured anew")
     yield from _nmstate(view, network)
@@ -239,92 +217,6 @@ def _nmstate(view: View, network: Network) -> Iterator[Edit]:
 
 def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:
     yield from _set_aside(view, Network(interfaces, Resolver()), set())
-
-
-# ---- recover
-
-
-def recover(view: View, network: Network, bound: BoundInterface) -> Interface | None:
-    found = _winner(view, bound)
-    if found is None:
-        return None
-    sides = (found.merged("ipv4"), found.merged("ipv6"))
-    method4, method6 = (side.last("method") for side in sides)
-    mtu = found.merged(*_ETHERNET).last("mtu")
-    return Interface(
-        label=bound.interface.label,
-        virtual=_recover_virtual(view, network, bound, found),
-        addresses=tuple(address for side in sides for address, _ in _addresses(side)),
-        gateways=tuple(gateway for side in sides for _, gateway in _addresses(side) if gateway),
-        dhcp4=method4 == "auto",
-        dhcp6=method6 in ("auto", "dhcp"),
-        slaac=None if method6 is None else method6 == "auto",
-        mtu=int(mtu) if mtu else None,
-        routes=tuple(route for side in sides for route in _routes(side)),
-        resolver=Resolver(
-            tuple(ipaddress.ip_address(server) for side in sides for server in _list(side, "dns")),
-            tuple(domain for side in sides for domain in _list(side, "dns-search")),
-        ),
-    )
-
-
-def _winner(view: View, bound: BoundInterface) -> Ini | None:
-    """The profile that NetworkManager takes: one that fits, of the highest priority."""
-    fitting = []
-    for name in _profiles(view):
-        profile = _read(view, name)
-        connection, mac = _binding(profile)
-        device = connection.last("interface-name")
-        unbound_fits = bool(bound.mac) and connection.last("type") in _ETHERNET
-        if mac in (None, bound.mac) and device in (None, bound.name) and (mac or device or unbound_fits):
-            fitting.append((int(connection.last("autoconnect-priority") or 0), profile))
-    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
-
-
-def _recover_virtual(view: View, network: Network, bound: BoundInterface, found: Ini) -> Virtual | None:
-    match found.merged("connection").last("type"):
-        case "vlan":
-            vlan = found.merged("vlan")
-            parents = (b for b in network.interfaces if vlan.last("parent") in (_uuid(b), b.name))
-            parent = next(parents, None)
-            return Vlan(parent.interface.label if parent else "", int(vlan.last("id") or 0))
-        case "bond":
-            return Bond(BondMode(found.merged("bond").last("mode")), _ports(view, network, bound))
-        case "bridge":
-            return Bridge(_ports(view, network, bound))
-    return None
-
-
-def _ports(view: View, network: Network, controller: BoundInterface) -> tuple[str, ...]:
-    def master(bound: BoundInterface) -> str | None:
-        profile = _winner(view, bound)
-        return profile.merged("connection").last("master") if profile else None
-
-    names = (controller.name, _uuid(controller))
-    return tuple(bound.interface.label for bound in network.interfaces if master(bound) in names)
-
-
-def _addresses(side: Section) -> Iterator[tuple[AddressWithPrefix, Address | None]]:
-    for key, value in side.entries:
-        if re.fullmatch(r"address\d*", key):
-            address, _, gateway = value.partition(",")
-            yield ipaddress.ip_interface(address), ipaddress.ip_address(gateway) if gateway else None
-
-
-def _routes(side: Section) -> Iterator[Route]:
-    for key, value in side.entries:
-        if re.fullmatch(r"route\d*", key):
-            destination, via, metric = [*value.split(","), "", ""][:3]
-            gateway = ipaddress.ip_address(via) if via else None
-            yield Route(
-                ipaddress.ip_network(destination),
-                None if gateway is None or gateway.is_unspecified else gateway,
-                int(metric) if metric else None,
-            )
-
-
-def _list(side: Section, key: str) -> list[str]:
-    return [item for item in (side.last(key) or "").split(";") if item]
 
 
 STACK = Stack("keyfile", evidence, render, recover, disown, carries_dns, known_name)

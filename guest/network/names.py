@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from guest.network.stack import Stack
     from guest.sysroot import View
 
-PERSISTENT_RULES = "/etc/udev/rules.d/70-persistent-net.rules"
+RULES_FOLDER = "/etc/udev/rules.d"
+PERSISTENT_RULES = f"{RULES_FOLDER}/70-persistent-net.rules"
+# cloud-init's too, and SLES 10's 30-net_persistent_names.rules.
+_PERSISTENT_NAME = re.compile(r".*-(?:persistent-net|net_persistent_names).*\.rules")
 LINK_FOLDER = "/etc/systemd/network"
 _LINK_PREFIX = "10-guest-customizer-"
 NAME_LIMIT = 15  # IFNAMSIZ without the zero byte
@@ -79,32 +82,52 @@ def _choose_card(interface: Interface, cards: tuple[Card, ...]) -> Card:
 def bind(
     view: View, stack: Stack, interfaces: tuple[Interface, ...], cards: tuple[Card, ...]
 ) -> tuple[BoundInterface, ...]:
-    """Gives each interface its name in the guest, in the document's order. Raises CustomizerError as choose_cards does."""
-    predictable = uses_predictable_names(view)
-    bound = {
-        interface.label: BoundInterface(
-            interface, _card_name(view, stack, interface, card, cards, predictable=predictable), card.mac
-        )
-        for interface, card in choose_cards(interfaces, cards)
-    }
+    """Gives each interface its name in the guest, in the document's order.
+
+    Raises CustomizerError as choose_cards does, and where two interfaces come to the same name.
+    """
+    chosen = choose_cards(interfaces, cards)
+    names = _card_names(view, stack, {card.mac: interface.name for interface, card in chosen if interface.mac}, cards)
+    bound = {interface.label: BoundInterface(interface, names[card.mac], card.mac) for interface, card in chosen}
     waiting = [interface for interface in interfaces if interface.virtual is not None]
     for interface in sorted(waiting, key=lambda interface: isinstance(interface.virtual, Vlan)):
         # VLANs last: their names are made of their parents'; one on top of another VLAN has to have a name.
         bound[interface.label] = BoundInterface(interface, _virtual_name(interface, bound), None)
+    _refuse_same_names(bound)
     return tuple(bound[interface.label] for interface in interfaces)
 
 
-def _card_name(
-    view: View, stack: Stack, interface: Interface, card: Card, cards: tuple[Card, ...], *, predictable: bool
-) -> str:
-    return (
-        _persistent_name(view, card.mac)
-        or _linked_name(view, card.mac)
-        or (interface.name if interface.mac and interface.name else None)
-        or (card.predicted[0] if predictable and card.predicted else None)
-        or stack.known_name(view, card.mac)
-        or f"eth{cards.index(card)}"
-    )
+def _card_names(view: View, stack: Stack, asked: dict[str, str | None], cards: tuple[Card, ...]) -> dict[str, str]:
+    """MAC -> name, for every card of the machine; `asked` are names that the document gives beside a MAC."""
+    predictable = uses_predictable_names(view)
+    names = {}
+    for card in cards:
+        name = (
+            _persistent_name(view, card.mac)
+            or _linked_name(view, card.mac)
+            or asked.get(card.mac)
+            or (card.predicted[0] if predictable and card.predicted else None)
+            or stack.known_name(view, card.mac)
+        )
+        if name:
+            names[card.mac] = name
+    for number, card in enumerate(cards):
+        if card.mac not in names:
+            counts = (number, *range(len(cards) * 2))  # its own place, else the first that nobody has
+            names[card.mac] = next(name for n in counts if (name := f"eth{n}") not in names.values())
+    return names
+
+
+def _refuse_same_names(bound: dict[str, BoundInterface]) -> None:
+    labels: dict[str, str] = {}
+    for label, interface in bound.items():
+        if interface.name in labels:
+            raise CustomizerError(
+                "network.name-used-twice",
+                f"[[{label}]] and [[{labels[interface.name]}]] would both be {interface.name} in the guest",
+                "give one of them another `name`",
+            )
+        labels[interface.name] = label
 
 
 def _virtual_name(interface: Interface, bound: dict[str, BoundInterface]) -> str:
@@ -217,22 +240,28 @@ def _persistent_name(view: View, mac: str) -> str | None:
 
 
 def _plan_rules(view: View, cards: tuple[Card, ...], pinned: tuple[BoundInterface, ...]) -> Iterator[Edit]:
-    """70-persistent-net.rules with the cards that are here.
+    """70-persistent-net.rules with the cards that are here; from others of its kind, such as cloud-init's, the gone ones go.
 
     A rule for a card that is gone keeps eth0 taken, and the clone's card becomes eth1 (LESSONS L13). Where udev's generator
     writes such rules, ours are there before it looks.
     """
-    old = text(view, PERSISTENT_RULES)
-    ours = {bound.mac: bound.name for bound in pinned if bound.mac}
-    here = {card.mac for card in cards} - set(ours)
-    lines = (old or "").splitlines(keepends=True)
-    kept = [line for line in lines if not (found := _RULE_MAC.search(line)) or found[1].lower() in here]
-    kept = [line for line in kept if not ((name := _RULE_NAME.search(line)) and name[1] in ours.values())]
-    new = "".join(kept) + "".join(_RULE.format(mac=mac, name=name) for mac, name in ours.items())
-    if new == (old or ""):
-        return
-    if _RULE_MAC.search(new):
-        reason = "names of the cards that are here"
-        yield WriteFile(PERSISTENT_RULES, new.encode("utf-8", "surrogateescape"), reason)
-    else:
-        yield SetAside(PERSISTENT_RULES, "names of cards that are gone")
+    others = [f"{RULES_FOLDER}/{name}" for name in view.names(RULES_FOLDER) if _PERSISTENT_NAME.fullmatch(name)]
+    for path in sorted({PERSISTENT_RULES, *others}):
+        ours = {bound.mac: bound.name for bound in pinned if bound.mac} if path == PERSISTENT_RULES else {}
+        old = text(view, path) or ""
+        new = _with_rules(old, {card.mac for card in cards}, ours)
+        if new != old and _RULE_MAC.search(new):
+            yield WriteFile(path, new.encode("utf-8", "surrogateescape"), "names of the cards that are here")
+        elif new != old:
+            yield SetAside(path, "names of cards that are gone")
+
+
+def _with_rules(old: str, here: set[str], ours: dict[str, str]) -> str:
+    """The rules without those of other cards than `here`, and without what ours replace; then ours, by MAC."""
+    kept = []
+    for line in old.splitlines(keepends=True):
+        mac, name = _RULE_MAC.search(line), _RULE_NAME.search(line)
+        gone = mac is not None and (mac[1].lower() not in here or mac[1].lower() in ours)
+        if not gone and not (name is not None and name[1] in ours.values()):
+            kept.append(line)
+    return "".join(kept) + "".join(_RULE.format(mac=mac, name=name) for mac, name in ours.items())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from guest.edits import Edit, MakeLink, SetAside, WriteFile
 from guest.network.assignments import parse_assignments, parse_entries
 from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Vlan
-from guest.network.netifrc_reader import CONF, RULES, find_client, recover, rule_for, variable
+from guest.network.netifrc_read import CONF, RULES, find_client, recover, rule_for, variable
 from guest.network.stack import Stack, inexpressible
 from guest.sysroot import exists, text
 

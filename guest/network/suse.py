@@ -1,6 +1,6 @@
 """SUSE: /etc/sysconfig/network as wicked reads it and, before wicked, sysconfig's ifup (SLES 10 to 15, openSUSE).
 
-See ifcfg(5), ifroute(5), ifcfg-bonding(5), ifsysctl(5). What these files say is read back in suse_reader.py.
+See ifcfg(5), ifroute(5), ifcfg-bonding(5), ifsysctl(5). What these files say is read back in suse_read.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from guest.edits import Edit, SetAside, WriteFile
 from guest.network import shellvars
 from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Vlan
 from guest.network.stack import Stack, inexpressible, sysv_starts, wants
-from guest.network.suse_reader import (
+from guest.network.suse_read import (
     FOLDER,
     NO_ADVERTISEMENTS,
     ROUTES,

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from guest.sysroot import View
 
 SIZE_LIMIT = 1024 * 1024
+_DEPTH_LIMIT = 8
 
 
 def load(medium: View, name: str = DOCUMENT) -> Settings:
@@ -62,6 +63,21 @@ def load(medium: View, name: str = DOCUMENT) -> Settings:
     return _to_settings(raw.values, scripts, unlocks)
 
 
+def secret_values(values: Any) -> tuple[str, ...]:  # noqa: ANN401 (ConfigObj's sections)
+    """The values of a checked document that its schema marks as secret, longest first."""
+    found: list[str] = []
+
+    def visit(section: Any, key: str) -> None:  # noqa: ANN401 (as above)
+        spec = section.configspec
+        check = (spec.get(key) or spec.get("__many__")) if spec else None
+        if isinstance(check, str) and check.startswith("secret") and section[key]:
+            value = section[key]
+            found.extend(value if isinstance(value, tuple) else [value.decode() if isinstance(value, bytes) else value])
+
+    values.walk(visit)
+    return tuple(sorted(found, key=len, reverse=True))
+
+
 @dataclass(frozen=True)
 class Checked:
     """A document that fits the schema: ConfigObj's sections, with each value already converted."""
@@ -75,6 +91,9 @@ def parse(content: bytes) -> Checked:
     text = _decode(content)
     lines = text.splitlines()
     places = index_lines(lines)
+    if deep := [number for number, line in enumerate(lines, 1) if line.lstrip().startswith("[" * _DEPTH_LIMIT)]:
+        # ConfigObj's own expression for a heading takes minutes over thousands of brackets.
+        raise DocumentError((Problem("config.syntax", (), deep[0], "has more brackets than any section here"),))
     try:
         values = ConfigObj(lines, configspec=_schema(), interpolation=False, raise_errors=False, list_values=True)
     except ConfigObjError as error:
@@ -127,7 +146,7 @@ def _validator() -> Validator:
             "request_id": checks.request_id,
             "route": checks.route,
             "secret": checks.secret,
-            "texts": checks.several(checks.one),
+            "secret_texts": checks.several(checks.one),
             "whole_number": checks.whole_number,
             "yes_no": checks.yes_no,
         }
@@ -209,6 +228,7 @@ def _to_settings(values: Any, scripts: tuple[Script, ...], unlocks: tuple[Unlock
             guest.get("network_stack"),
             guest.get("cloud_init") or CloudInit.OFF,
         ),
+        secrets=secret_values(values),
         power=Power(power.get("on_success") or PowerAction.OFF, power.get("on_failure") or PowerAction.OFF),
         unlocks=unlocks,
     )

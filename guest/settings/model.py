@@ -50,12 +50,12 @@ class Script:
     """A file of the config medium that runs at first boot."""
 
     name: str
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
 class FirstBoot:
-    commands: tuple[str, ...]
+    commands: tuple[str, ...] = field(repr=False)
     scripts: tuple[Script, ...]
     wait_for_network: bool
 
@@ -104,3 +104,5 @@ class Settings:
     guest: GuestOverrides
     power: Power
     unlocks: tuple[Unlock, ...] = ()
+    # What is printed nowhere: the values that the schema marks.
+    secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -50,6 +50,8 @@ class DocumentError(CustomizerError):
         self.problems = problems
 
 
+# Of a line, as much as is looked at for names: the expressions below go back and forth over it.
+_NAMES_LIMIT = 500
 _SECTION = re.compile(r"\s*(\[+)\s*(.*?)\s*(\]+)\s*(#.*)?$")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[^'"=\s][^=]*?)\s*=(.*)$""")
 
@@ -59,9 +61,10 @@ def index_lines(lines: list[str]) -> dict[KeyPath, int]:
     places: dict[KeyPath, int] = {}
     section: KeyPath = ()
     closing = None  # the triple quote that ends a value of several lines
-    for number, line in enumerate(lines, 1):
+    for number, whole in enumerate(lines, 1):
+        line = whole[:_NAMES_LIMIT]
         if closing:
-            closing = None if closing in line else closing
+            closing = None if closing in whole else closing
             continue
         if heading := _SECTION.match(line):
             depth = len(heading[1])
@@ -70,7 +73,7 @@ def index_lines(lines: list[str]) -> dict[KeyPath, int]:
         elif not line.lstrip().startswith("#") and (key := _KEY.match(line)):
             places.setdefault((*section, key[1].strip("\"'")), number)
             opening = re.match(r"\s*('''|\"\"\")", key[2])
-            if opening and opening[1] not in key[2].replace(opening[1], "", 1):
+            if opening and whole.count(opening[1]) < 2:
                 closing = opening[1]
     return places
 

@@ -29,6 +29,8 @@ class GuestTells(TypedDict):
     routes: dict[str, list[dict[str, Any]]]
     """By `ipv4` and `ipv6`."""
     resolv_conf: str | None
+    resolved: str | None
+    """The servers and domains that systemd-resolved knows, where it runs; as resolv.conf spells them."""
     hosts: str | None
     first_boot: str | None
     rc_local: str | None
@@ -37,6 +39,8 @@ class GuestTells(TypedDict):
     sshd_says: str
     failed_units: list[str]
     machine_id: str
+    cloud_init: str
+    """`cloud-init status --long`; empty where there is none."""
     files: list[str]
     """Names in /root."""
 

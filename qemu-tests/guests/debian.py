@@ -4,35 +4,20 @@ Cached by content: the file's name has the hash of everything that went in.
 """
 
 import argparse
-import fcntl
 import hashlib
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from guests import disk
+from guests import disk, trees
 from guests.disk import FileSystem, Layout, Partition, Table
+from guests.flavours import FLAVOURS, IFUPDOWN
+from guests.package_trees import BOOKWORM, SUITES, Flavour, Suite, alone, copy_merged, package_tree, tree_digest
 
-VERSIONS = {"bullseye": "11", "bookworm": "12", "trixie": "13", "sid": "sid"}
-PACKAGES = (
-    "systemd-sysv",
-    "udev",
-    "ifupdown",
-    "isc-dhcp-client",
-    "openssh-server",
-    "iproute2",
-    "netbase",
-    "initramfs-tools",
-    "zstd",  # the initramfs
-    "jq",  # guest-tells
-    "linux-image-amd64",
-)
 OVERLAY = Path(__file__).parent / "debian-overlay"
 MBR_CODE = Path("/usr/lib/EXTLINUX/mbr.bin")
 MBR_CODE_SIZE = 440
@@ -82,36 +67,43 @@ LAYOUT = Layout(
 )
 
 
-def debian_disk(build: Path, progress: Callable[[str], None], suite: str = "bookworm") -> Path:
-    """The guest's disk (raw, sparse), made unless it is there. Boot copies or overlays of it."""
+def debian_disk(
+    build: Path, progress: Callable[[str], None], suite: Suite = BOOKWORM, flavour: Flavour = IFUPDOWN
+) -> Path:
+    """The guest's disk (raw, sparse), made unless it is there. Boot copies or overlays of it.
+
+    Raises CannotInstallError where Debian's archive is the reason that there is none.
+    """
     cache = build / "guests"
     cache.mkdir(parents=True, exist_ok=True)
-    name = f"debian-{VERSIONS[suite]}"
-    image = cache / f"{name}-{input_hash(suite)}.img"
-    with _alone(cache / f"{name}.lock"):
+    name = f"debian-{suite.version}-{flavour.name}"
+    image = cache / f"{name}-{input_hash(suite, flavour)}.img"
+    with alone(cache / f"{name}.lock"):
         if image.exists():
             return image
-        for old in cache.glob(f"{name}-*.img"):
+        for old in cache.glob(f"{name}-????????????.*"):
             old.unlink()
-        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=cache) as folder:
-            make_disk(suite, Path(folder), progress).rename(image)
+        layers = package_tree(build, suite, flavour, progress)
+        with tempfile.TemporaryDirectory(prefix=f"{name}-making-", dir=cache) as folder:
+            make_disk(layers, flavour, Path(folder), progress).rename(image)
     return image
 
 
-def input_hash(suite: str) -> str:
-    digest = hashlib.sha256(repr((suite, PACKAGES)).encode())
-    for path in [Path(__file__), Path(disk.__file__), *sorted(OVERLAY.rglob("*"))]:
+def input_hash(suite: Suite, flavour: Flavour) -> str:
+    digest = hashlib.sha256(tree_digest(suite, flavour).encode())
+    own = sorted([*OVERLAY.rglob("*"), *flavour.files.rglob("*")])
+    for path in [Path(__file__), Path(disk.__file__), flavour.files.with_name(f"{flavour.name}.list"), *own]:
         if path.is_file():
             digest.update(f"\0{path.name} {os.access(path, os.X_OK)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def make_disk(suite: str, folder: Path, progress: Callable[[str], None]) -> Path:
-    folder.chmod(0o755)  # apt downloads as a user of its own
+def make_disk(layers: tuple[Path, ...], flavour: Flavour, folder: Path, progress: Callable[[str], None]) -> Path:
     tree, image = folder / "root", folder / "disk.img"
-    bootstrap(suite, tree, progress)
+    progress("copying the packages' tree")
+    copy_merged(layers, tree)
     progress("configuring it as the installer does")
-    settle(tree)
+    settle(tree, flavour)
     progress("making partitions and file systems")
     disk.write_disk(LAYOUT, tree, image)
     progress("installing the boot loader")
@@ -119,31 +111,23 @@ def make_disk(suite: str, folder: Path, progress: Callable[[str], None]) -> Path
     return image
 
 
-def bootstrap(suite: str, tree: Path, progress: Callable[[str], None], packages: tuple[str, ...] = PACKAGES) -> None:
-    settings = shlex.quote(str(OVERLAY / "etc" / "initramfs-tools"))
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}"]
-    command += ["--aptopt=Apt::Install-Recommends false"]
-    # Before the kernel comes, so that its initramfs is made once.
-    command += [f"--essential-hook=copy-in {settings} /etc", suite, str(tree)]
-    said: list[str] = []
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as running:
-        assert running.stderr is not None
-        for line in running.stderr:
-            said.append(line)
-            if line.startswith("I: "):
-                progress(f"mmdebstrap: {line[3:].strip()}")
-    if running.returncode:
-        raise RuntimeError(f"mmdebstrap failed with status {running.returncode}:\n{''.join(said[-30:])}")
-
-
-def settle(tree: Path) -> None:
-    """From a package tree to what an installer and a first boot leave."""
+def plant_template(tree: Path, flavour: Flavour) -> None:
+    """The files that an installer, and whoever made the template, left."""
     subprocess.run(["cp", "--recursive", "--no-dereference", f"{OVERLAY}/.", tree], check=True)
+    trees.plant(flavour.files, tree)
     for name in ["hostname", "resolv.conf"]:
-        (tree / "etc" / name).chmod(0o644)  # mmdebstrap makes them 0755
-    (tree / "media/cdrom0").mkdir()
+        if not (tree / "etc" / name).is_symlink():
+            (tree / "etc" / name).chmod(0o644)  # mmdebstrap makes them 0755
     (tree / "etc/machine-id").write_text(f"{MACHINE_ID}\n")
     (tree / "etc/machine-id").chmod(0o444)
+
+
+def settle(tree: Path, flavour: Flavour) -> None:
+    """From a package tree to what an installer and a first boot leave."""
+    # cp would write through the link that systemd-resolved's package made.
+    (tree / "etc/resolv.conf").unlink(missing_ok=True)
+    plant_template(tree, flavour)
+    (tree / "media/cdrom0").mkdir()
     shadow = tree / "etc/shadow"
     shadow.write_text(shadow.read_text().replace("root:*:", "root:!:"))
     for unit in DISABLED:
@@ -178,25 +162,20 @@ def make_bootable(image: Path, layout: Layout = LAYOUT) -> None:
         boot_sector.write(MBR_CODE.read_bytes()[:MBR_CODE_SIZE])
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One at a time: two test runs may want the same disk."""
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make a Debian guest's disk, or find it in the cache.")
+    known = {suite.name: suite for suite in SUITES}
+    kinds = {flavour.name: flavour for flavour in FLAVOURS}
     parser.add_argument("--build", type=Path, default=Path("build"), help="default: build")
-    parser.add_argument("--suite", choices=sorted(VERSIONS), default="bookworm", help="default: bookworm")
+    parser.add_argument("--suite", choices=sorted(known), default=BOOKWORM.name, help="default: %(default)s")
+    parser.add_argument("--flavour", choices=sorted(kinds), default=IFUPDOWN.name, help="default: %(default)s")
     options = parser.parse_args()
     start = time.monotonic()
 
     def progress(line: str) -> None:
         print(f"{time.monotonic() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
 
-    print(debian_disk(options.build, progress, options.suite))
+    print(debian_disk(options.build, progress, known[options.suite], kinds[options.flavour]))
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from guests import debian, disk, workshop
 from guests.disk import FileSystem, Layout, Partition, Table
+from guests.flavours import RAID
+from guests.package_trees import BOOKWORM, copy_merged, package_tree
 from guests.workshop import Attached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PACKAGES = (*debian.PACKAGES, "mdadm", "lvm2")
 ROOT_MIB, ARRAY_MIB = 1280, 1408
 ROOT = Partition(mount_point="/", filesystem=FileSystem.EXT4, mib=ROOT_MIB, uuid="4a1d0000-33f4-4c57-9d5b-8f0d6b1e7a02")
 # Without the root: the second partition is to become the array's.
@@ -75,20 +76,19 @@ def raid_disks(build: Path, progress: Callable[[str], None]) -> tuple[Path, Path
     images = (cache / f"{name}-1.img", cache / f"{name}-2.img")
     if not all(image.exists() for image in images):
         with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=cache) as folder:
-            for made, image in zip(make_disks(Path(folder), progress), images, strict=True):
+            for made, image in zip(make_disks(build, Path(folder), progress), images, strict=True):
                 made.rename(image)
     return images
 
 
 def input_hash() -> str:
-    return hashlib.sha256((Path(__file__).read_text() + debian.input_hash("bookworm")).encode()).hexdigest()[:12]
+    return hashlib.sha256((Path(__file__).read_text() + debian.input_hash(BOOKWORM, RAID)).encode()).hexdigest()[:12]
 
 
-def make_disks(folder: Path, progress: Callable[[str], None]) -> tuple[Path, Path]:
-    folder.chmod(0o755)  # apt downloads as a user of its own
+def make_disks(build: Path, folder: Path, progress: Callable[[str], None]) -> tuple[Path, Path]:
     tree, first, second, root = (folder / name for name in ("tree", "first.img", "second.img", "root.img"))
-    debian.bootstrap("bookworm", tree, progress, PACKAGES)
-    debian.settle(tree)
+    copy_merged(package_tree(build, BOOKWORM, RAID, progress), tree)
+    debian.settle(tree, RAID)
     (tree / "etc/fstab").write_text(FSTAB)
     menu = tree / "boot/extlinux/extlinux.conf"
     menu.write_text(menu.read_text().replace(f"root=UUID={debian.ROOT_UUID}", "root=/dev/mapper/system-root"))

@@ -183,11 +183,12 @@ def test_an_owner_of_its_own(root: Path) -> None:
 
 
 @needs_root
-def test_an_acl_is_kept_and_does_not_widen_the_mode(root: Path) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o751, 0o172, 0o004])
+def test_an_acl_is_kept_and_does_not_widen_the_mode(root: Path, mode: int) -> None:
     acl = bytes.fromhex("02000000 01000600ffffffff 0200070007000000 04000400ffffffff 10000700ffffffff 20000400ffffffff")
     os.setxattr(root / "etc/changed", "system.posix_acl_access", acl)
-    assert carry_out(root, (WriteFile("/etc/changed", b"new", "", mode=0o600),)) == ("/etc/changed",)
-    assert (root / "etc/changed").stat().st_mode & 0o7777 == 0o600
+    assert carry_out(root, (WriteFile("/etc/changed", b"new", "", mode=mode),)) == ("/etc/changed",)
+    assert (root / "etc/changed").stat().st_mode & 0o7777 == mode
     assert "system.posix_acl_access" in os.listxattr(root / "etc/changed")
 
 
@@ -321,6 +322,8 @@ def test_nothing_is_taken_back_while_a_file_system_is_missing(root: Path) -> Non
         lambda text: text.replace('"path": "/etc/changed"', '"path": "/"'),
         lambda text: text.replace('"mode": 416', '"mode": -1'),
         lambda text: text.replace('"uid"', '"uid": true, "x"'),
+        lambda text: text.replace('"gid": 1', '"gid": 4294967295'),
+        lambda text: text.replace('"uid": 1', '"uid": 4294967295'),
         lambda text: text.replace('"backup": "0000"', '"backup": "../../../../../etc/shadow"'),
         lambda text: text.replace('"kind": "file"', '"kind": "device"'),
         lambda text: text.replace('"phase": "applying"', '"phase": ["applying"]'),
@@ -360,3 +363,25 @@ def test_long_names(root: Path) -> None:
     """The temporary name would be longer than a file system takes."""
     name = "n" * 250
     assert carry_out(root, (WriteFile(f"/etc/{name}", b"x", ""),)) == (f"/etc/{name}",)
+
+
+@needs_root
+def test_what_is_new_gets_its_label_and_what_is_replaced_keeps_its_own(root: Path) -> None:
+    contexts = root / "etc/selinux/targeted/contexts/files/file_contexts"
+    contexts.parent.mkdir(parents=True)
+    contexts.write_text("/etc(/.*)?  u:r:etc_t:s0\n/etc/keys(/.*)?  u:r:keys_t:s0\n")
+    (root / "etc/selinux/config").write_text("SELINUX=enforcing\n")
+    os.setxattr(root / "etc/changed", "security.selinux", b"u:r:own_t:s0\0")
+    carry_out(root, (*EDITS, MakeFolder("/etc/keys", "", 0o700), WriteFile("/etc/keys/key", b"", "")))
+    labels = {
+        path: os.getxattr(root / path, "security.selinux", follow_symlinks=False)[:-1].decode().split(":")[2]
+        for path in ("etc/changed", "etc/added", "etc/added/deep/file", "etc/link", "etc/keys", "etc/keys/key")
+    }
+    assert labels == {
+        "etc/changed": "own_t",
+        "etc/added": "etc_t",
+        "etc/added/deep/file": "etc_t",
+        "etc/link": "etc_t",
+        "etc/keys": "keys_t",
+        "etc/keys/key": "keys_t",
+    }

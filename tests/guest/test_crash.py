@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 MEMORY = "/dev/shm"  # noqa: S108 (a folder of our own is made in it, by mkdtemp)
 EDITS: tuple[Edit, ...] = (
     WriteFile("/etc/changed", b"new", ""),
-    WriteFile("/etc/immutable", b"new", "", owner=(7, 7)),
+    WriteFile("/etc/locked/immutable", b"new", "", owner=(7, 7)),
     WriteFile("/etc/added/deep/file", b"x", "", mode=0o600),
     MakeFolder("/etc/keys", "", 0o700, (7, 7)),
     WriteFile("/etc/keys/key", b"key", "", mode=0o600, secret=True),
@@ -49,16 +49,17 @@ def folder() -> Iterator[Path]:
 
 
 def make_root(root: Path) -> Path:
-    (root / "etc").mkdir(parents=True)
+    (root / "etc/locked").mkdir(parents=True)
     (root / "var/lib").mkdir(parents=True)
     (root / "etc/kept").write_text("kept")
-    for name in ("changed", "immutable", "stale"):
+    for name in ("changed", "locked/immutable", "stale"):
         (root / "etc" / name).write_text("old")
         os.chown(root / "etc" / name, 5, 6)
         (root / "etc" / name).chmod(0o640)
         os.setxattr(root / "etc" / name, "security.selinux", b"label\0")
     (root / "etc/link").symlink_to("kept")
-    guard(root / "etc/immutable", IMMUTABLE)
+    for name in ("locked/immutable", "locked"):
+        guard(root / "etc" / name, IMMUTABLE)
     return root
 
 

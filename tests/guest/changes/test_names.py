@@ -52,6 +52,7 @@ def test_whole_words(old: str, new: str) -> None:
             "dc_other_hostnames='template.old.example'\n",
             "dc_other_hostnames='web01.example.com'\n",
         ),
+        ("/etc/sysconfig/network-scripts/ifcfg-eth7", "DHCP_HOSTNAME=template\n", "DHCP_HOSTNAME=web01\n"),
         ("/etc/dhcp/dhclient.conf", 'send host-name "template";\n', 'send host-name "web01";\n'),
         (
             "/etc/network/interfaces",

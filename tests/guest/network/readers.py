@@ -49,7 +49,11 @@ def _route(found, to, via, metric):
 
 
 def netplan(files):
-    (content,) = files.values()
+    (content,) = (content for path, content in files.items() if path.endswith(".yaml"))
+    drop_ins = {content for path, content in files.items() if not path.endswith(".yaml")}
+    assert drop_ins <= {
+        f"# by guest-customizer\n[DHCP]\nUseDNS=no\n{more}" for more in ("", "\n[IPv6AcceptRA]\nUseDNS=no\n")
+    }
     document = yaml.safe_load(content)
     assert set(document) == {"network"}
     network = document["network"]
@@ -79,9 +83,7 @@ def _netplan_entry(kind, body, by_nm):
             case "accept-ra" if isinstance(value, bool) and not by_nm:
                 found.ra = value
             case "networkmanager" if by_nm:
-                keys = {f"ipv{n}.ignore-auto-dns" for n in (4, 6) if body[f"dhcp{n}"]}
-                assert value == {"passthrough": dict.fromkeys(keys, "true")}
-                found.ignores_dhcp_dns = True
+                found.ignores_dhcp_dns = _passed_through(value["passthrough"], body)
             case "dhcp4-overrides" | "dhcp6-overrides" if not by_nm:
                 assert value == {"use-dns": False}
                 found.ignores_dhcp_dns = True
@@ -117,12 +119,22 @@ def _netplan_entry(kind, body, by_nm):
             case _:
                 raise AssertionError(f"{kind}: {key}: {value}")
     if by_nm:
-        _as_network_manager(found)
+        _as_network_manager(found, body.get("networkmanager", {}).get("passthrough", {}))
     return found
 
 
-def _as_network_manager(found):
+def _passed_through(passed, body):
+    """What netplan hands on to NetworkManager; whether that leaves DHCP's DNS servers unused."""
+    left = {key: value for key, value in passed.items() if key != "ipv6.method"}
+    assert passed.get("ipv6.method", "link-local") == "link-local"
+    assert left in ({f"ipv{n}.ignore-auto-dns": "true" for n in (4, 6) if body[f"dhcp{n}"]}, {})
+    return bool(left)
+
+
+def _as_network_manager(found, passed):
     found.ra = found.dhcp6  # `dhcp6: true` is NetworkManager's method auto
+    if not found.dhcp6 and not any(a.version == 6 for a in found.addresses) and "ipv6.method" not in passed:
+        found.ra = None  # `ignore`: the kernel takes what is advertised
     # As netplan's nm.c writes it: without addresses `link-local` or `manual`, and NetworkManager refuses both with DNS.
     for version, dhcp in ((4, found.dhcp4), (6, found.dhcp6)):
         if not dhcp and not any(a.version == version for a in found.addresses):

@@ -69,15 +69,13 @@ def test_whatever_stands_there_is_handled(tmp_path_factory, files):
                 assert verify(after, stack, network) is None, stack.name
 
 
-# ifupdown-ng leaves it to ifupdown, whose file it shares.
-@pytest.mark.parametrize(
-    "stack", [stack for stack in STACKS if stack.name != "ifupdown-ng"], ids=lambda stack: stack.name
-)
+@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
 def test_disowned_is_gone(stack, tmp_path):
     """What a stack has written it also finds again, when another one takes over."""
     (tmp_path / "usr/sbin").mkdir(parents=True)
     (tmp_path / "usr/sbin/netplan").touch()
     (tmp_path / "etc/sysconfig/network-scripts").mkdir(parents=True)
+    (tmp_path / "etc/runit/runsvdir/default/dhcpcd").mkdir(parents=True)  # as a daemon, not as ifup's client
     view = Sysroot(tmp_path)
     written = Overlay(view).with_edits(tuple(stack.render(view, NETWORK)))
     assert verify(written, stack, NETWORK) is None

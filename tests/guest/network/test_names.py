@@ -3,6 +3,7 @@
 import pytest
 
 from guest.edits import Overlay, SetAside
+from guest.errors import CustomizerError
 from guest.machine.model import Card
 from guest.network import ifupdown, networkd
 from guest.network.model import Bond, BondMode, Interface, Vlan
@@ -63,6 +64,21 @@ def test_names_of_what_the_guest_makes(tmp_path):
     assert [b.name for b in bound] == names
 
 
+def test_two_of_one_name_are_refused(tmp_path):
+    long = Interface("averyverylongna", virtual=Bond(BondMode.XOR, ()))
+    other = Interface("averyverylongnb", virtual=Bond(BondMode.XOR, ()))
+    vlans = [Interface(f"on {b.label}", virtual=Vlan(b.label, 4094)) for b in (long, other)]
+    with pytest.raises(CustomizerError, match="would both be vlan4094") as caught:
+        bind(Sysroot(tmp_path), ifupdown.STACK, (long, other, *vlans), CARDS)
+    assert caught.value.code == "network.name-used-twice"
+
+
+def test_a_name_that_another_card_has_is_not_given_again(tmp_path):
+    known = {"etc/network/interfaces": f"iface eth1 inet dhcp\n  hwaddress ether {ONE}\n"}
+    bound = bind(planted(tmp_path, known), ifupdown.STACK, (LAN, SAN), CARDS)
+    assert [b.name for b in bound] == ["eth1", "eth0"]
+
+
 def pins(files, root):
     """{path: content} of what holds names; None for what goes."""
     view = planted(root, files)
@@ -71,6 +87,7 @@ def pins(files, root):
     return {edit.path.lstrip("/"): None if isinstance(edit, SetAside) else edit.content.decode() for edit in edits}
 
 
+SLOTS = {"usr/lib/udev/rules.d/80-net-name-slot.rules": ""}
 OURS = "etc/systemd/network/10-guest-customizer-ens3.link"
 
 
@@ -82,16 +99,22 @@ OURS = "etc/systemd/network/10-guest-customizer-ens3.link"
         ({}, {}),
         (UDEV | {"etc/default/grub": "net.ifnames=0"}, {}),
         # EL7: another rule comes first, and the profile's HWADDR does it.
-        (UDEV | {"usr/lib/udev/rules.d/80-net-name-slot.rules": "", "etc/sysconfig/network-scripts/ifup": ""}, {}),
-        # The same rule without initscripts is eudev's, which has no .link files: a rule is what names a card for good.
-        (UDEV | {"usr/lib/udev/rules.d/80-net-name-slot.rules": ""}, {RULES: rule(ONE, "ens3")}),
+        (UDEV | SLOTS | {"etc/sysconfig/network-scripts/ifcfg-ens3": "DEVICE=ens3\n"}, {}),
+        # eudev (Void): no .link files, and nobody renames by HWADDR.
+        (UDEV | SLOTS, {RULES: rule(ONE, "ens3")}),
         # Where the generator is, the file that it writes: EL6, Debian 7 and 8, SLES up to 15.
         (GENERATOR, {RULES: rule(ONE, "eth0")}),
+        # SLES 12 to 15 have both, and ethN unless the kernel is told otherwise.
         (GENERATOR | UDEV, {RULES: rule(ONE, "eth0")}),
+        (GENERATOR | UDEV | {"etc/default/grub": "net.ifnames=1"}, {RULES: rule(ONE, "ens3")}),
         # Cards that are gone leave it; those that are here stay, unless they have a name that is asked for.
         (GENERATOR | {RULES: rule(GONE, "eth0") + rule(TWO, "eth1")}, {RULES: rule(TWO, "eth1") + rule(ONE, "eth0")}),
         ({RULES: rule(GONE, "eth0")}, {RULES: None}),
         ({RULES: "# mine\n" + rule(TWO, "eth1") + rule(GONE, "eth0")}, {RULES: "# mine\n" + rule(TWO, "eth1")}),
+        (
+            {"etc/udev/rules.d/85-persistent-net-cloud-init.rules": rule(GONE, "eth0")},
+            {"etc/udev/rules.d/85-persistent-net-cloud-init.rules": None},
+        ),
         # .link files: our own of another name, and others' that keep our name for a card that is gone.
         (
             {"etc/systemd/network/10-guest-customizer-ens9.link": link(ONE, "ens9")},
