@@ -51,6 +51,7 @@ GUESTS = (
     Guest(BOOKWORM, flavours.NETWORKD, "networkd"),
     Guest(BOOKWORM, flavours.NETPLAN, "netplan"),
     Guest(BOOKWORM, flavours.NETWORKMANAGER, "keyfile"),
+    Guest(BOOKWORM, flavours.CLOUD_INIT, "netplan", boots=2),
     Guest(TRIXIE, flavours.IFUPDOWN_DHCPCD, "ifupdown"),
     Guest(SID, flavours.IFUPDOWN_DHCPCD, "ifupdown"),
 )
@@ -158,6 +159,10 @@ def test_it_boots_as_its_new_self(guest: Guest, stories: dict[str, Future[Story]
         assert not differences(ASKED, found)
         assert (tells["failed_units"], tells["sshd_config_ok"]) == ([], 0), tells
         assert "was-here" in tells["files"]
+        if guest.flavour is flavours.CLOUD_INIT:
+            # It was at work, with a seed that names another host, and with DHCP for want of a network of its own.
+            assert "status: done" in tells["cloud_init"], tells["cloud_init"]
+            assert "DataSourceNoCloud" in tells["cloud_init"], tells["cloud_init"]
 
 
 def _story_of(guest: Guest, stories: dict[str, Future[Story]]) -> Story:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _PREFIX_VIRTUAL, _PREFIX_CARD = "00-guest-customizer-", "01-guest-customizer-"
 _PROGRAMS = ("/usr/lib/systemd/systemd-networkd", "/lib/systemd/systemd-networkd")
 # When which word came (FACTS-distros 3.6, and the sources of those versions).
-_ACCEPT_RA, _GATEWAY_ON_LINK, _DHCPV4_SECTION, _TYPE_ETHER = 231, 237, 243, 245
+_ACCEPT_RA, _GATEWAY_ON_LINK, _DHCPV4_SECTION, _TYPE_ETHER, _PERMANENT_MAC = 231, 237, 243, 245, 245
 
 
 def is_enabled(view: View) -> bool:
@@ -113,10 +113,7 @@ def _netdev(bound: BoundInterface, virtual: Virtual) -> Iterator[Section]:
 
 
 def _sections(view: View, network: Network, bound: BoundInterface, version: int | None) -> Iterator[Section]:
-    match: list[Entry] = [("MACAddress", bound.mac)] if bound.mac else [("Name", bound.name)]
-    if bound.mac and _knows(version, _TYPE_ETHER):
-        match.append(("Type", "ether"))  # and not what the guest makes on top of the card
-    yield Section("Match", tuple(match))
+    yield Section("Match", tuple(_match(network, bound, version)))
     mtu = network.mtu_of(bound)
     yield Section("Link", (("MTUBytes", str(mtu)),) if mtu is not None else ())
     vlans = tuple(("VLAN", name) for name in dict.fromkeys(_other_vlans(view, network, bound)))
@@ -125,6 +122,20 @@ def _sections(view: View, network: Network, bound: BoundInterface, version: int 
         yield from _unused_dns(network, bound, version)
         for ip_version in (4, 6):
             yield from _routes(bound, bound.interface.of(ip_version), version)
+
+
+def _match(network: Network, bound: BoundInterface, version: int | None) -> Iterator[Entry]:
+    controller = network.controller_of(bound)
+    if bound.mac is None:
+        yield "Name", bound.name
+    elif controller is not None and isinstance(controller.interface.virtual, Bond):
+        # A bond gives its ports its own address. By MACAddress this file would fit no more, and a template's for any card would.
+        by_address = _knows(version, _PERMANENT_MAC)
+        yield ("PermanentMACAddress", bound.mac) if by_address else ("Name", bound.name)
+    else:
+        yield "MACAddress", bound.mac
+        if _knows(version, _TYPE_ETHER):
+            yield "Type", "ether"  # and not what the guest makes on top of the card
 
 
 def _knows(version: int | None, since: int) -> bool:

@@ -10,13 +10,14 @@ RAID = Flavour("raid", ("ifupdown", "isc-dhcp-client", "mdadm", "lvm2"))
 # As Debian 13 installs it: ifupdown asks dhcpcd where there is no dhclient.
 IFUPDOWN_DHCPCD = Flavour("ifupdown-dhcpcd", ("ifupdown", "dhcpcd-base", "ifenslave", "bridge-utils"))
 IFUPDOWN_RESOLVCONF = Flavour("ifupdown-resolvconf", ("ifupdown", "isc-dhcp-client", "resolvconf"))
+# Alpine's program, as Debian packages it; the files make an Alpine of it.
 IFUPDOWN_NG = Flavour("ifupdown-ng", ("ifupdown-ng", "isc-dhcp-client"))
 NETWORKD = Flavour("networkd", _RESOLVED, enabled=("systemd-networkd",))
 NETPLAN = Flavour("netplan", ("netplan.io", *_RESOLVED), enabled=("systemd-networkd",))
 NETPLAN_NETWORKMANAGER = Flavour("netplan-networkmanager", ("netplan.io", "network-manager"))
 NETWORKMANAGER = Flavour("networkmanager", ("network-manager",))
 CLOUD_INIT = Flavour("cloud-init", ("cloud-init", "netplan.io", *_RESOLVED), enabled=("systemd-networkd",))
-DHCPCD = Flavour("dhcpcd", ("dhcpcd-base",))
+DHCPCD = Flavour("dhcpcd", ("dhcpcd",))
 # Not a guest: what answers DHCP and sends router advertisements at the other end of a sandbox's cables.
 ROUTER = Flavour("router", ("dnsmasq-base",))
 

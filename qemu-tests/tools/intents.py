@@ -7,7 +7,7 @@ VLANs and bonds are asked of the guests in ../test_guests.py: this kernel may ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernel_words import Asked
 from tools.sandbox import Card
@@ -28,15 +28,19 @@ class Intent:
     documents: tuple[str, ...]
     """Carried out one after the other."""
     asked: Asked
+    alone: tuple[str, ...] = ()
+    """Cards that are not to be in the router's network."""
 
     @property
     def cards(self) -> tuple[Card, ...]:
         """Those that are mentioned. Others would not be: a template's own files often match every card there is."""
-        return tuple(card for card in CARDS if any(card.mac in document for document in self.documents))
+        mentioned = [card for card in CARDS if any(card.mac in document for document in self.documents)]
+        return tuple(replace(card, in_lan=card.name not in self.alone) for card in mentioned)
 
 
-def _intent(name: str, *documents: str, asked: Asked) -> Intent:
-    return Intent(name, tuple(_HEAD.format(id=f"{n}-{name}") + text for n, text in enumerate(documents)), asked)
+def _intent(name: str, *documents: str, asked: Asked, alone: tuple[str, ...] = ()) -> Intent:
+    texts = tuple(_HEAD.format(id=f"{n}-{name}") + text for n, text in enumerate(documents))
+    return Intent(name, texts, asked, alone)
 
 
 STATIC = _intent(
@@ -212,6 +216,7 @@ servers = 10.0.0.2
         kinds={"br0": "bridge of ens3 ens4"},
         servers=("10.0.0.2",),
     ),
+    alone=("ens4",),  # two cables from one bridge to another make a loop
 )
 
 INTENTS = (STATIC, OFF_SUBNET_GATEWAY, DHCP, DHCP6, SLAAC, AGAIN, BRIDGE)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 180
 
-# $1 the sandbox's folder, $2 and $3 the lower folders of guest and router; then NAME MAC for each card.
+# $1 the sandbox's folder, $2 and $3 the lower folders of guest and router; then NAME MAC lan|alone for each card.
 SET_UP = """
 folder=$1 guest=$2 router=$3; shift 3
 mount -t tmpfs tmpfs "$folder"
@@ -48,8 +48,9 @@ in_router ip link set lo up
 in_router ip link add name lan type bridge
 while [ $# -gt 0 ]; do
     ip link add "$1" address "$2" type veth peer name "to-$1" netns "$router"
-    in_router ip link set "to-$1" master lan up
-    shift 2
+    in_router ip link set "to-$1" up
+    if [ "$3" = lan ]; then in_router ip link set "to-$1" master lan; fi
+    shift 3
 done
 in_router ip link set lan up
 echo "$router"
@@ -67,6 +68,8 @@ class RefusedError(Exception):
 class Card:
     name: str
     mac: str
+    in_lan: bool = True
+    """Whether its cable ends in the router's network; or in nothing, with the carrier on."""
 
 
 class Sandbox:
@@ -79,7 +82,7 @@ class Sandbox:
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
         self.root = self._folder / "guest"
-        cards = [word for card in self._cards for word in (card.name, card.mac)]
+        cards = [word for card in self._cards for word in (card.name, card.mac, "lan" if card.in_lan else "alone")]
         command = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
         command += ["bash", "-ec", SET_UP, "sandbox", str(self._folder), *self._lower, *cards]
         self._holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

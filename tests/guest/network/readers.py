@@ -192,7 +192,7 @@ def _networkd_file(found, name, content, uppers):
             continue
         for key, value in pairs:
             match section, key:
-                case "Match", "MACAddress":
+                case "Match", "MACAddress" | "PermanentMACAddress":
                     found.mac = value
                 case "Match", "Name":
                     assert value == name

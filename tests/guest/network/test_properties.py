@@ -116,7 +116,10 @@ def compare(stack, network, result, carries_dns):
         assert found.routes - helpers <= wanted.routes <= found.routes, bound.name
         for key in ("kind", "addresses", "gateways", "dhcp4", "mtu", "parent", "vlan", "mode", "ports"):
             assert getattr(found, key) == getattr(wanted, key), f"{bound.name}: {key}"
-        if stack.name != "ifupdown":  # which knows names alone
+        controller = network.controller_of(bound)
+        in_bond = controller is not None and isinstance(controller.interface.virtual, Bond)
+        by_name = stack.name == "networkd" and in_bond and found.mac is None  # older ones have no word for it
+        if stack.name != "ifupdown" and not by_name:  # which knows names alone
             assert found.mac == wanted.mac
         if wanted.ra is not None:
             assert found.ra == wanted.ra, f"{bound.name}: router advertisements"
