@@ -3,10 +3,16 @@
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 # Golden cases keep their trees as the phony guests do: guests/trees.py.
 sys.path.insert(0, str(Path(__file__).parent.parent / "qemu-tests"))
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
+
+# A machine that is busy with something else is slow by turns, which says nothing about an example.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser):

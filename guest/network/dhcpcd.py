@@ -74,7 +74,7 @@ def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]
 
 def _refuse(view: View, network: Network, bound: BoundInterface) -> None:
     interface = bound.interface
-    patterns = re.findall(r"(?m)^\s*denyinterfaces\s+(.*)$", text(view, CONF) or "")
+    patterns = re.findall(r"(?m)^[ \t]*denyinterfaces[ \t]+(.*)$", text(view, CONF) or "")
     denied = [pattern for line in patterns for pattern in line.replace(",", " ").split() if pattern != bound.name]
     if any(fnmatch.fnmatchcase(bound.name, pattern) for pattern in denied):
         hint = "take the pattern out of denyinterfaces in the template's /etc/dhcpcd.conf"

@@ -213,7 +213,8 @@ def _rules(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]
     old = (text(view, RULES) or "").splitlines(keepends=True)
     kept = [line for line in old if not any(f"/{name}/accept_ra" in line for name in names)]
     if rules or kept:
-        yield WriteFile(RULES, "".join((*kept, *rules)).encode(), "router advertisements", mode=0o644)
+        content = "".join((*kept, *rules)).encode("utf-8", "surrogateescape")
+        yield WriteFile(RULES, content, "router advertisements", mode=0o644)
     elif old:
         yield SetAside(RULES, "said nothing but what is said anew")
 

@@ -40,7 +40,7 @@ def find_candidates(devices: tuple[BlockDevice, ...], wanted: Wanted | None, loo
     waiting = list(enumerate(devices))
 
     def work(own: Look) -> None:
-        while waiting:
+        while waiting and not errors:
             try:
                 number, device = waiting.pop()
             except IndexError:
@@ -50,11 +50,15 @@ def find_candidates(devices: tuple[BlockDevice, ...], wanted: Wanted | None, loo
             except BaseException as error:  # noqa: BLE001 (raised again below, where it can be heard)
                 errors.append(error)
 
-    # An unmount is mostly waiting for the kernel's RCU: four at a time take little longer than one.
-    looks = [replace(look, folder=f"{look.folder}-{number}") for number in range(min(_AT_ONCE, len(devices)))]
-    threads = [threading.Thread(target=work, args=(own,)) for own in looks]
+    # An unmount is mostly waiting for the kernel's RCU: of many, four at a time take little longer than one.
+    at_once = max(1, min(_AT_ONCE, len(devices) // 2))
+    threads = [
+        threading.Thread(target=work, args=(replace(look, folder=f"{look.folder}-{number}"),))
+        for number in range(1, at_once)
+    ]
     for thread in threads:
         thread.start()
+    work(look)
     for thread in threads:
         thread.join()
     if errors:

@@ -38,9 +38,9 @@ def main() -> int:
     for name in options.targets or targets.TARGETS:
         corpus = TOP / "build/fuzz" / name
         corpus.mkdir(parents=True, exist_ok=True)
-        for number, word in enumerate(targets.WORDS[name]):
+        for number, word in enumerate(targets.words(name)):
             (corpus / f"word-{number}").write_bytes(word)
-        (corpus / "words").write_bytes(b"".join(targets.WORDS[name]))
+        (corpus / "words").write_bytes(b"".join(targets.words(name)))
         limits = [
             f"-max_total_time={options.seconds}",
             "-timeout=20",

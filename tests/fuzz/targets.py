@@ -69,7 +69,7 @@ _CARD = Interface(
 )
 _BOUND = BoundInterface(_CARD, "eth0", "52:54:00:12:34:56")
 _NETWORK = Network((_BOUND,), Resolver((ipaddress.ip_address("10.0.0.2"),), ("example.com",)))
-# Where each stack keeps what it reads.
+# Where each stack keeps what it reads; a stack that is not here is given the same text in all of these places.
 _PLACES = {
     "ifcfg": ("/etc/sysconfig/network-scripts/ifcfg-eth0", "/etc/sysconfig/network-scripts/route-eth0",
               "/etc/sysconfig/network-scripts/route6-eth0", "/etc/sysconfig/network"),
@@ -83,6 +83,7 @@ _PLACES = {
     "netifrc": ("/etc/conf.d/net",),
     "dhcpcd": ("/etc/dhcpcd.conf", "/etc/dhcpcd.exit-hook"),
 }  # fmt: skip
+_ANYWHERE = tuple(path for paths in _PLACES.values() for path in paths)
 
 
 def document(data: bytes) -> None:
@@ -131,9 +132,10 @@ def machine(data: bytes) -> None:
 
 def _stack(stack: Stack) -> Callable[[bytes], None]:
     def target(data: bytes) -> None:
+        places = _PLACES.get(stack.name, _ANYWHERE)
         parts = data.split(b"\0\0")
-        parts += parts[-1:] * len(_PLACES[stack.name])
-        view = Files(dict(zip(_PLACES[stack.name], parts, strict=False)))
+        parts += parts[-1:] * len(places)
+        view = Files(dict(zip(places, parts, strict=False)))
         for step in (
             lambda: stack.evidence(view, "redhat", (8,)),
             lambda: stack.carries_dns(view),
@@ -196,3 +198,21 @@ WORDS: dict[str, tuple[bytes, ...]] = {
     "keyfile": (b"[connection]\n", b"id=a\n", b"interface-name=eth0\n", b"type=ethernet\n", b"[ipv4]\n", b"method=manual\n",
                 b"address1=10.0.0.11/24,10.0.0.1\n", b"route1=", b"dns=", b"[ethernet]\n", b"mac-address=52:54:00:12:34:56\n", b"\0\0"),
 }  # fmt: skip
+_COMMON = (
+    b"eth0",
+    b"52:54:00:12:34:56",
+    b"10.0.0.11/24",
+    b"=",
+    b"\n",
+    b'"',
+    b"'",
+    b"static",
+    b"via ",
+    b"interface eth0\n",
+    b"config_eth0=",
+)
+
+
+def words(name: str) -> tuple[bytes, ...]:
+    """Of any target, also of a stack that has no list of its own."""
+    return WORDS.get(name, _COMMON)

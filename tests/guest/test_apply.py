@@ -193,6 +193,18 @@ def test_an_acl_is_kept_and_does_not_widen_the_mode(root: Path, mode: int) -> No
 
 
 @needs_root
+def test_a_link_is_ours_and_its_owner_comes_back(root: Path) -> None:
+    os.chown(root / "etc/link", 5, 6, follow_symlinks=False)
+    with Sysroot(root) as guest, pytest.raises(apply.RestoredError):
+        apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits, (lambda _: "no",))
+    state = (root / "etc/link").lstat()
+    assert (state.st_uid, state.st_gid) == (5, 6)
+    carry_out(root)
+    state = (root / "etc/link").lstat()
+    assert (state.st_uid, state.st_gid) == (0, 0)
+
+
+@needs_root
 @pytest.mark.parametrize("flags", [IMMUTABLE, APPEND_ONLY])
 def test_immutable_files_and_folders_are_so_again_afterwards(root: Path, flags: int) -> None:
     guarded = [root / "etc/changed", root / "etc"]

@@ -30,13 +30,12 @@ pytestmark = pytest.mark.skipif(
 
 MEMORY = "/dev/shm"  # noqa: S108 (a folder of our own is made in it, by mkdtemp)
 EDITS: tuple[Edit, ...] = (
-    WriteFile("/etc/changed", b"new", ""),
     WriteFile("/etc/locked/immutable", b"new", "", owner=(7, 7)),
     WriteFile("/etc/added/deep/file", b"x", "", mode=0o600),
     MakeFolder("/etc/keys", "", 0o700, (7, 7)),
     WriteFile("/etc/keys/key", b"key", "", mode=0o600, secret=True),
     SetAside("/etc/stale", ""),
-    MakeLink("/etc/link", "changed", ""),
+    MakeLink("/etc/link", "kept2", ""),
 )
 
 
@@ -52,12 +51,13 @@ def make_root(root: Path) -> Path:
     (root / "etc/locked").mkdir(parents=True)
     (root / "var/lib").mkdir(parents=True)
     (root / "etc/kept").write_text("kept")
-    for name in ("changed", "locked/immutable", "stale"):
+    for name in ("locked/immutable", "stale"):
         (root / "etc" / name).write_text("old")
         os.chown(root / "etc" / name, 5, 6)
         (root / "etc" / name).chmod(0o640)
         os.setxattr(root / "etc" / name, "security.selinux", b"label\0")
     (root / "etc/link").symlink_to("kept")
+    os.chown(root / "etc/link", 5, 6, follow_symlinks=False)
     for name in ("locked/immutable", "locked"):
         guard(root / "etc" / name, IMMUTABLE)
     return root

@@ -9,7 +9,7 @@ import pytest
 
 from guest.edits import MakeLink, Overlay, SetAside, WriteFile
 from guest.errors import CustomizerError
-from guest.sysroot import READ_LIMIT, Sysroot, exists
+from guest.sysroot import LIST_LIMIT, READ_LIMIT, Sysroot, exists
 
 
 @pytest.fixture
@@ -145,3 +145,20 @@ def test_renames_elsewhere_do_not_disturb(tmp_path: Path) -> None:
                 assert view.state(view.resolve("/a/link")) is not None
         finally:
             busy.kill()
+
+
+def test_a_folder_of_too_many_names_is_refused(root: Path) -> None:
+    for number in range(LIST_LIMIT):
+        (root / "etc" / str(number)).touch()
+    with Sysroot(root) as guest:
+        (root / "etc/file").unlink()
+        assert len(guest.names("/etc")) == LIST_LIMIT
+        (root / "etc/one-more").touch()
+        with pytest.raises(CustomizerError) as caught:
+            guest.names("/etc")
+    assert caught.value.code == "guest.folder-too-large"
+
+
+def test_a_path_with_a_zero_byte_is_not_cut_there(root: Path) -> None:
+    with Sysroot(root) as guest, pytest.raises(OSError, match="zero byte"):
+        guest.read("/etc/file\0.d")

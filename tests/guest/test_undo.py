@@ -108,6 +108,7 @@ def test_force_takes_back_all_the_same_and_keeps_what_was_there(root: Path) -> N
     assert whole(root, with_records=False) == before
     kept = root / "var/lib/guest-customizer/requests/test/replaced/0000"
     assert kept.read_text() == "by hand"
+    assert [path.name for path in kept.parent.iterdir()] == ["0000"], "and nothing else is kept twice"
     assert kept.stat().st_mode & 0o077 == 0
 
 
