@@ -14,7 +14,7 @@ from guest.errors import CustomizerError
 from guest.machine import media
 from guest.network.names import choose_cards
 from guest.prepare import Transaction, prepare
-from guest.protocol import Result
+from guest.protocol import COUNT_LIMIT, Result
 from guest.report import find_consoles
 from guest.settings.document import load
 from guest.settings.model import Action, Power
@@ -349,7 +349,9 @@ def leave_result_on_medium(medium: BlockDevice | None, result: Result) -> str | 
 
 
 def _as_file(result: Result) -> bytes:
-    return (json.dumps(result.to_json(), indent=1) + "\n").encode()
+    """Lists end early, as on the console: a hostile fstab has 100,000 lines to be skipped."""
+    fields = {k: v[:COUNT_LIMIT] if isinstance(v, tuple) else v for k, v in result.to_json().items()}
+    return (json.dumps(fields, indent=1) + "\n").encode()
 
 
 def with_warning(result: Result, warning: str) -> Result:

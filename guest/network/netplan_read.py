@@ -51,10 +51,10 @@ def recover(view: View, network: Network, bound: BoundInterface) -> Interface | 
 def _definition_in_force(merged: dict[str, Any], bound: BoundInterface) -> tuple[str, dict[str, Any]] | None:
     """The first by its id that fits, as networkd has it."""
     for kind in DEVICE_TYPES if bound.mac is None else ("ethernets",):
-        for name, body in sorted((merged.get(kind) or {}).items()):
-            if bound.mac is None and name == bound.name:
-                return kind, body
-            if bound.mac is not None and _fits(name, body or {}, bound):
+        definitions = merged.get(kind)
+        for name, found in sorted(definitions.items(), key=str) if isinstance(definitions, dict) else ():
+            body = found if isinstance(found, dict) else {}  # `eth0:` with nothing below it
+            if (bound.mac is None and name == bound.name) or (bound.mac is not None and _fits(name, body, bound)):
                 return kind, body
     return None
 
