@@ -8,7 +8,7 @@ import sys
 import traceback
 
 from guest import __version__
-from guest.errors import CustomizerError
+from guest.errors import CustomizerError, OutOfTimeError
 
 _TIMEOUT_SECONDS = 1800  # init's own limit; ours ends a little sooner, so that it is we who say so
 _MARGIN_SECONDS = 30
@@ -76,7 +76,7 @@ def _wait_for_trigger() -> None:
 
 def _limit_time(seconds: int) -> None:
     def out_of_time(_signal: int, _frame: object) -> None:
-        raise CustomizerError(
+        raise OutOfTimeError(
             "internal.timeout", f"the run took more than {seconds} s", "set customizer.timeout= higher"
         )
 

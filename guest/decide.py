@@ -9,7 +9,7 @@ from guest.changes import Context, Guest, plan_changes
 from guest.distro import find_family
 from guest.distro.release import Release, find_release
 from guest.distro.unsupported import find_unsupported
-from guest.errors import CustomizerError
+from guest.errors import CustomizerError, OutOfTimeError
 from guest.network import find_stack
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def _with_stack(settings: Settings, view: View, release: Release, family: Family
     if not settings.interfaces and settings.guest.network_stack is None:
         try:
             stack, because = find_stack(view, family.name, release.version, None)
+        except OutOfTimeError:
+            raise
         except CustomizerError:
             return Guest(release, family, None), None  # resolv.conf alone needs no stack
         return Guest(release, family, stack), because

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from guest.distro.release import find_release
 from guest.distro.unsupported import find_unsupported
-from guest.errors import CustomizerError
+from guest.errors import CustomizerError, OutOfTimeError
 from guest.machine import media
 from guest.machine.udev import look
 from guest.storage.assembly import Key
@@ -36,7 +36,7 @@ def assemble(
     context: pyudev.Context, machine: Machine, medium: BlockDevice, settings: Settings, assembled: Assembled
 ) -> Machine:
     """The machine without our own media, and with everything that its arrays, groups and containers hold."""
-    guest = _own(machine, medium)
+    guest = own(machine, medium)
     refuse_paths_of_one_disk(guest.devices)
     looked = False
 
@@ -44,16 +44,24 @@ def assemble(
         nonlocal guest, looked
         if looked:
             media.settle()
-            guest = _own(media.with_floppies(look(context)), medium)
+            guest = own(media.with_floppies(look(context)), medium)
         looked = True
         return guest.devices
 
-    assembled.assemble(look_again, tuple(Key(unlock.uuid, unlock.secret) for unlock in settings.unlocks))
+    def look_longer() -> tuple[BlockDevice, ...]:
+        nonlocal guest
+        seen = len(guest.devices)
+        more = media.wait_for(context, lambda now: len(own(now, medium).devices) > seen, media.LATE_SECONDS)
+        guest = own(more, medium)
+        return guest.devices
+
+    assembled.assemble(look_again, look_longer, tuple(Key(unlock.uuid, unlock.secret) for unlock in settings.unlocks))
     refuse_hibernated(guest.devices)
     return replace(guest, cards=machine.cards)
 
 
-def _own(machine: Machine, medium: BlockDevice) -> Machine:
+def own(machine: Machine, medium: BlockDevice) -> Machine:
+    """The guest's devices: without our media, and without what is another's over again."""
     guest = media.without_own_media(machine, medium)
     return replace(guest, devices=without_copies(guest.devices))
 
@@ -144,6 +152,8 @@ def _mount_in_turn(tree: MountedTree, files: Sysroot, plan: tuple[Planned, ...],
             continue
         try:
             tree.mount(files, item)
+        except OutOfTimeError:
+            raise
         except (OSError, CustomizerError) as error:
             why = _why(tree, item, error)
             mounts.unmounted[item.mount_point] = why

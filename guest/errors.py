@@ -11,3 +11,7 @@ class CustomizerError(Exception):
         self.code = code
         self.message = message
         self.hint = hint
+
+
+class OutOfTimeError(CustomizerError):
+    """The whole run's time is up. It can strike anywhere, so whoever goes on after an error lets this one through."""

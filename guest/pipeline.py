@@ -38,8 +38,6 @@ SIMULATED_ROOT = "/tmp/simulated_root"  # noqa: S108 (the initrd's own /tmp; the
 RUN = "/run/guest-customizer"
 MEDIUM = f"{RUN}/medium"
 PROBE = f"{RUN}/probe"
-# How long a card or a root that is not here may still take to appear, once udev is idle.
-LATE_SECONDS = 4.0
 _NO_ROOT = ("storage.no-root", "storage.root-not-found")
 # Made before the first write, for init: it must not say "untouched" for us when we are gone.
 WRITING = f"{RUN}/writing"
@@ -124,7 +122,7 @@ def _with_cards(context: pyudev.Context, machine: Machine, interfaces: tuple[Int
         choose_cards(interfaces, machine.cards)
     except CustomizerError:
         cards = len(machine.cards)
-        machine = media.wait_for(context, lambda now: len(now.cards) > cards, LATE_SECONDS)
+        machine = media.wait_for(context, lambda now: len(now.cards) > cards, media.LATE_SECONDS)
         choose_cards(interfaces, machine.cards)
     return machine
 
@@ -139,9 +137,7 @@ def _find_root(
         if error.code not in _NO_ROOT:
             raise
         seen = len(guest.devices)
-        machine = media.wait_for(
-            context, lambda now: len(media.without_own_media(now, medium).devices) > seen, LATE_SECONDS
-        )
+        machine = media.wait_for(context, lambda now: len(disks.own(now, medium).devices) > seen, media.LATE_SECONDS)
         guest = disks.assemble(context, machine, medium, settings, assembled)
         if len(guest.devices) <= seen:
             raise
@@ -204,8 +200,20 @@ def _refuse_unmounted(decision: Decision, files: Sysroot, unmounted: dict[str, s
     """An edit below something that is not mounted would be hidden when the guest mounts it (LESSONS L25)."""
     for path in (*(edit.path for edit in decision.plan.edits), files.resolve(journal.STATE)):
         for mount_point, reason in unmounted.items():
-            if path == mount_point or path.startswith(mount_point + "/"):
+            if _is_below(path, mount_point) or _is_below(path, _resolved(files, mount_point)):
                 raise disks.needed_mount(f"{path} is to be changed", mount_point, reason)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _resolved(files: Sysroot, mount_point: str) -> str:
+    """fstab may spell a mount point through a link; one that leads nowhere is nobody's parent."""
+    try:
+        return files.resolve(mount_point)
+    except CustomizerError:
+        return mount_point
 
 
 def _write(
@@ -337,7 +345,9 @@ def leave_result_on_medium(medium: BlockDevice | None, result: Result) -> str | 
         try:
             tree.make_writable({"/"})
             path = os.path.join(MEDIUM, "result.json")
-            with open(path, "wb") as file:
+            # Not through a link, and not into a pipe: somebody else may have made the medium.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with open(os.open(path, flags, 0o600), "wb") as file:
                 file.write(_as_file(result))
                 file.flush()
                 os.fsync(file.fileno())

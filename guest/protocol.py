@@ -60,7 +60,9 @@ def encode(event: dict[str, Any]) -> bytes:
 
 
 def _line(event: dict[str, Any]) -> bytes:
-    return (MARKER + json.dumps(event, ensure_ascii=True, separators=(",", ":")) + "\n").encode("ascii")
+    # No marker within: a reader takes the last one of a line, and a guest may have put one into a name.
+    body = json.dumps(event, ensure_ascii=True, separators=(",", ":")).replace("@@", "@\\u0040")
+    return (MARKER + body + "\n").encode("ascii")
 
 
 def _shortened(value: Any) -> Any:  # noqa: ANN401 (JSON)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, Self
 
-from guest.errors import CustomizerError
+from guest.errors import CustomizerError, OutOfTimeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +106,8 @@ def exists(view: View, path: str) -> bool:
     """Whether a file, folder or link is there once all links are followed; what leads nowhere is not."""
     try:
         return view.state(view.resolve(path)) is not None
+    except OutOfTimeError:
+        raise
     except CustomizerError:
         return False
 

@@ -180,6 +180,8 @@ def _hash_password(_arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.console:
+        arguments.console.touch()  # a path that cannot be written to is said before the machine starts
     with tempfile.TemporaryDirectory(prefix="guest-customizer-") as folder:
         config = _packed(arguments.config, arguments.config_as, Path(folder))
         machine = vm.Vm(
@@ -195,7 +197,9 @@ def _run(arguments: argparse.Namespace) -> int:
         outcome = vm.run(machine, timeout=arguments.timeout, say=_say)
     if arguments.console:
         arguments.console.write_bytes(outcome.console)
-    if outcome.powered_off:
+    if outcome.halted:
+        _say(f"{outcome.seconds:6.1f} s  the machine has halted, as the document says; it was switched off")
+    elif outcome.powered_off:
         _say(f"{outcome.seconds:6.1f} s  the machine is off; its media are detached")
     else:
         _say(f"{outcome.seconds:6.1f} s  out of time: the machine was stopped")

@@ -25,6 +25,8 @@ OWN_LABELS = frozenset({ISO_LABEL, LABEL})
 _UDEVADM = "/usr/bin/udevadm"
 _BLKID = "/usr/sbin/blkid"
 _SETTLE_SECONDS = 60
+# How long what is missing may still take to appear, once udev is idle.
+LATE_SECONDS = 4.0
 # How often a machine without a config medium is looked at again while its slow devices may still appear.
 _LOOK_AGAIN_SECONDS = 0.25
 
@@ -90,8 +92,10 @@ def the_medium(machine: Machine, wanted: str | None) -> BlockDevice:
 def without_own_media(machine: Machine, medium: BlockDevice) -> Machine:
     """The guest's own devices: /dev/vda of a guest's fstab never means our ISO, wherever that is attached."""
     disks = {device.disk for device in machine.devices if (device.label or "").upper() == ISO_LABEL}
-    if medium.path == medium.disk:
-        disks.add(medium.path)
+    beside = any(d.usage and d.disk == medium.disk and d.path != medium.path for d in machine.devices)
+    if medium.path == medium.disk or not beside:
+        # Also where it lies in the only partition of its disk: that disk would count as the guest's first.
+        disks.add(medium.disk)
     return replace(machine, devices=tuple(d for d in machine.devices if d.disk not in disks and d.path != medium.path))
 
 

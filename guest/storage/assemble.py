@@ -62,19 +62,30 @@ class Assembled:
         self._groups_shut: dict[str, StaysShut] = {}
         self._handled: frozenset[str] = frozenset()  # device paths
 
-    def assemble(self, look: Callable[[], tuple[BlockDevice, ...]], keys: tuple[Key, ...]) -> tuple[BlockDevice, ...]:
-        """Until a pass finds nothing new. `look` waits for udev and returns the guest's devices.
+    def assemble(
+        self,
+        look: Callable[[], tuple[BlockDevice, ...]],
+        look_longer: Callable[[], tuple[BlockDevice, ...]],
+        keys: tuple[Key, ...],
+    ) -> tuple[BlockDevice, ...]:
+        """Until a pass finds nothing new. `look` waits for udev and returns the guest's devices; `look_longer` waits for
+        more of them to appear, and is asked once where a part of something is missing.
 
         Called again, it goes on with what has appeared since.
         """
         devices = look()
+        waited = False
         for _ in range(_PASS_LIMIT):
             steps = next_steps(devices, keys, self._handled)
             self._handled |= {device.path for device in devices}
             for step in steps:
                 self._carry_out(step, degraded=False)
-            if not self._made_something(steps) and not self._settle_for_less(devices):
-                break
+            if not self._made_something(steps):
+                if self._lacks_something() and not waited:
+                    waited, devices = True, look_longer()
+                    continue
+                if not self._settle_for_less(devices):
+                    break
             devices = look()
         self.shut += [shut for shut in self._groups_shut.values() if shut not in self.shut]
         self._note_unused(keys, devices)
@@ -82,6 +93,9 @@ class Assembled:
 
     def _made_something(self, steps: tuple[Step, ...]) -> bool:
         return any(not isinstance(step, StaysShut) for step in steps)
+
+    def _lacks_something(self) -> bool:
+        return bool(self._waiting) or any("lacks" in shut.reason for shut in self._groups_shut.values())
 
     def _settle_for_less(self, devices: tuple[BlockDevice, ...]) -> bool:
         """Once nothing else comes: arrays and groups of which a part is missing, if they can do without it."""

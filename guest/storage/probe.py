@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from guest.errors import CustomizerError
+from guest.errors import CustomizerError, OutOfTimeError
 from guest.storage.mounting import looked_into
 from guest.storage.root import Candidate, says_it_is
 from guest.sysroot import Sysroot
@@ -87,6 +87,8 @@ def _subvolume_names(device: BlockDevice, look: Look) -> list[str]:
 def _top_names(files: Sysroot) -> tuple[str, ...]:
     try:
         return files.names("/")
+    except OutOfTimeError:
+        raise
     except CustomizerError:
         return ()  # thousands of them: somebody's data
 

@@ -18,6 +18,15 @@ def test_round_trip() -> None:
     assert parse_result(event) == RESULT
 
 
+def test_a_marker_that_a_guest_put_into_its_name_hides_nothing() -> None:
+    named = Result(
+        "ok", "done", "", "", "changed", release=f"Debian {MARKER}", skipped=(f'{MARKER}{{"event":"hello"}}',)
+    )
+    event = parse_line(encode(named.to_json()))
+    assert event is not None
+    assert parse_result(event) == named
+
+
 @pytest.mark.parametrize(
     "line",
     [

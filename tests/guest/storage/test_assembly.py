@@ -26,6 +26,8 @@ from guest.storage.assembly import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from guest.machine.model import BlockDevice
+
 NOTHING: frozenset[str] = frozenset()
 KEY = Key("aaaa", b"secret")
 
@@ -135,6 +137,10 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def never() -> tuple[BlockDevice, ...]:
+    raise AssertionError("nothing is missing, and time is lost")
+
+
 def log_of(programs: Path) -> list[str]:
     return [line for line in (programs / "log").read_text().splitlines() if not line.startswith("modprobe")]
 
@@ -146,7 +152,7 @@ def test_lvm_on_luks_is_opened_in_passes_and_closed_in_the_opposite_order(progra
     (programs / "pvs").write_text(json.dumps({"report": [{"pv": rows}]}))
     seen = iter([(luks,), (luks, pv), (luks, pv, root), (luks, pv, root)])
     assembled = Assembled()
-    assert assembled.assemble(lambda: next(seen), (KEY,)) == (luks, pv, root)
+    assert assembled.assemble(lambda: next(seen), never, (KEY,)) == (luks, pv, root)
     assert assembled.shut == []
     assembled.take_apart()
     assert log_of(programs) == [
@@ -162,7 +168,7 @@ def test_lvm_on_luks_is_opened_in_passes_and_closed_in_the_opposite_order(progra
 def test_a_key_that_does_not_fit_leaves_the_container_shut(programs: Path) -> None:
     (programs / "cryptsetup-open-fails").touch()
     assembled = Assembled()
-    assembled.assemble(lambda: (container("/dev/vda", "aaaa"),), (KEY, Key("ffff", b"x")))
+    assembled.assemble(lambda: (container("/dev/vda", "aaaa"),), never, (KEY, Key("ffff", b"x")))
     (shut,) = assembled.shut
     assert shut.reason == "the document's key does not open it"
     assert assembled.warnings == ["[storage] [[unlock]] names a container that is not here: ffff"]
@@ -173,7 +179,7 @@ def test_a_key_that_does_not_fit_leaves_the_container_shut(programs: Path) -> No
 def test_what_cannot_be_closed_is_an_error(programs: Path) -> None:
     assembled = Assembled()
     luks = container("/dev/vda", "aaaa")
-    assembled.assemble(lambda: (luks,), (KEY,))
+    assembled.assemble(lambda: (luks,), never, (KEY,))
     (programs / "cryptsetup-close-fails").touch()
     with pytest.raises(CustomizerError) as caught:
         assembled.take_apart()
@@ -181,5 +187,20 @@ def test_what_cannot_be_closed_is_an_error(programs: Path) -> None:
 
 
 def test_a_plain_guest_starts_no_program(programs: Path) -> None:
-    Assembled().assemble(lambda: (device("/dev/vda1", fs_type="ext4"),), ())
+    Assembled().assemble(lambda: (device("/dev/vda1", fs_type="ext4"),), never, ())
     assert not os.path.exists(programs / "log")
+
+
+def test_a_part_that_is_missing_is_waited_for_before_the_rest_is_used(programs: Path) -> None:
+    one, two = volume("/dev/vda", "1"), volume("/dev/vdb", "2")
+    rows = [row(vg_uuid="u", vg_name="vg", pv_name="/dev/vda", vg_missing_pv_count="1")]
+    (programs / "pvs").write_text(json.dumps({"report": [{"pv": rows}]}))
+    waits = []
+
+    def look_longer() -> tuple[BlockDevice, ...]:
+        assert not any("vgchange" in line for line in log_of(programs))
+        waits.append(1)
+        return (one, two)
+
+    Assembled().assemble(lambda: (one, two) if waits else (one,), look_longer, ())
+    assert waits == [1]

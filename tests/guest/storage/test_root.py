@@ -140,3 +140,11 @@ def test_a_snapshot_names_the_subvolume_that_it_was_taken_of(tmp_path: Path) -> 
         assert says_it_is(files, "@")
         assert not says_it_is(files, "@home")
         assert not says_it_is(files, "@before")
+
+
+def test_a_disk_that_holds_nothing_but_the_config_medium_does_not_count() -> None:
+    """Some tools make partitioned disks only; the guest's first disk is the next one."""
+    disk = device("/dev/vdb", usage=None)
+    medium = device("/dev/vdb1", fs_type="vfat", label="GUESTCONF")
+    assert medium.disk == disk.path
+    assert without_own_media(Machine(devices=(ONE, disk, medium)), medium).devices == (ONE,)
