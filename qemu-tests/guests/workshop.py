@@ -26,7 +26,7 @@ TOOLS = (
     "/sbin/fsck.jfs", "/sbin/mkfs.reiserfs", "/sbin/reiserfsck", "/sbin/sfdisk", "/sbin/mkswap", "/sbin/wipefs",
 )  # fmt: skip
 OUTPUT_MIB = 64
-SECONDS = 480
+SECONDS = 1500
 DONE = "@@WORKSHOP done"
 # Not busybox's shell: it takes its own mke2fs and modprobe for the real ones.
 START = """\
