@@ -189,11 +189,9 @@ def _recover(tree: MountedTree, files: Sysroot, report: Report, progress: Progre
             _make_writable(tree, files, [record.path for record in interrupted.records])
             _mark_writing()
             progress.disk = "changed"  # by that run, until all is taken back
-            apply.recover(files, interrupted)
+            changed = apply.recover(files, interrupted)
             progress.disk = "restored"
-            progress.warnings.append(
-                f"request {interrupted.id} had been interrupted; its changes were taken back first"
-            )
+            progress.warnings += apply.say_recovered(interrupted, changed)
 
 
 def _refuse_unmounted(decision: Decision, files: Sysroot, unmounted: dict[str, str]) -> None:

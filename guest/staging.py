@@ -174,7 +174,8 @@ def discard_orphans(sysroot: Sysroot, request_id: str) -> None:
     for name in sysroot.names(REQUESTS):
         folder = f"{REQUESTS}/{name}"
         if name == request_id or sysroot.state(f"{folder}/journal.json") is None:
-            for part in (f"{folder}/backup", f"{folder}/replaced", folder):
+            # Not replaced/: what was kept there for the administrator stands nowhere else.
+            for part in (f"{folder}/backup", folder):
                 _discard(sysroot, part)
 
 
