@@ -1,4 +1,4 @@
-"""A mounted tree on real file systems."""
+"""A mounted tree on real file systems: our own mount is not taken for damage, and damage is."""
 
 import os
 import subprocess
