@@ -16,7 +16,7 @@ from guest.edits import Edit, MakeFolder, SetAside, WriteFile
 from guest.errors import CustomizerError
 from guest.journal import REQUESTS, STATE, Journal, Phase, Record, encode_journal
 from guest.prepare import Transaction, prepare
-from guest.rollback import NothingDoneError, roll_back
+from guest.rollback import NothingDoneError, keep_changed, roll_back
 from guest.staging import (
     FileSystems,
     discard_orphans,
@@ -71,14 +71,14 @@ def carry_out(sysroot: Sysroot, transaction: Transaction, checks: tuple[Check, .
             # The journal may be there already: the next run must not take back what was never done.
             with suppress(OSError, CustomizerError):
                 write_journal(sysroot, replace(journal, phase=Phase.RESTORED))
-            raise _restored(error, "no backup could be made", "no file was changed yet") from error
+            raise restored(error, "no backup could be made", "no file was changed yet") from error
         try:
             _change(sysroot, transaction, disks)
             _verify(sysroot, journal, checks)
             write_journal(sysroot, replace(journal, phase=Phase.COMMITTED))
         except Exception as error:
             _take_back(sysroot, journal, error)
-            raise _restored(error, "writing to the guest failed", "everything was put back as it was") from error
+            raise restored(error, "writing to the guest failed", "everything was put back as it was") from error
     return transaction.paths
 
 
@@ -88,8 +88,11 @@ def write_journal(sysroot: Sysroot, journal: Journal) -> None:
     write_own(sysroot, f"{journal.folder}/journal.json", encode_journal(journal))
 
 
-def recover(sysroot: Sysroot, journal: Journal) -> None:
-    """Takes back what an interrupted run did, or goes on taking back what it had begun to. Raises as roll_back does."""
+def recover(sysroot: Sysroot, journal: Journal) -> tuple[str, ...]:
+    """Takes back what an interrupted run did, or goes on taking back what it had begun to. Raises as roll_back does.
+
+    Returns the paths that were changed since by others: their content is kept in requests/ID/replaced.
+    """
     elsewhere = [record for record in journal.records if not _is_on_its_file_system(sysroot, record)]
     if elsewhere:
         raise NothingDoneError(
@@ -98,6 +101,21 @@ def recover(sysroot: Sysroot, journal: Journal) -> None:
             f"{elsewhere[0].mount_point}, which is not mounted now",
             "attach the disk that holds it; nothing is taken back before all of it can be",
         )
+    changed = keep_changed(sysroot, journal)
+    _put_back(sysroot, journal)
+    return changed
+
+
+def say_recovered(journal: Journal, changed: tuple[str, ...]) -> list[str]:
+    """Warnings of the run that took another one back."""
+    kept = f"what stood there is kept in {journal.folder}/replaced where it was a file"
+    return [
+        f"request {journal.id} had been interrupted; its changes were taken back first",
+        *(f"{path} had been changed since request {journal.id} was interrupted; {kept}" for path in changed),
+    ]
+
+
+def _put_back(sysroot: Sysroot, journal: Journal) -> None:
     roll_back(sysroot, journal)
     ended = Phase.UNDONE if journal.phase is Phase.UNDOING else Phase.RESTORED
     write_journal(sysroot, replace(journal, phase=ended))
@@ -209,7 +227,7 @@ def _forget_cached(sysroot: Sysroot, record: Record) -> None:
 
 def _take_back(sysroot: Sysroot, journal: Journal, error: Exception) -> None:
     try:
-        recover(sysroot, journal)
+        _put_back(sysroot, journal)  # nobody else has been at the guest since
     except (OSError, CustomizerError) as second:
         raise HalfDoneError(
             "apply.half-done",
@@ -218,7 +236,8 @@ def _take_back(sysroot: Sysroot, journal: Journal, error: Exception) -> None:
         ) from error
 
 
-def _restored(error: Exception, what: str, hint: str) -> RestoredError:
+def restored(error: Exception, what: str, hint: str) -> RestoredError:
+    """An error of a stroke before the first visible change, or after the last was taken back."""
     if isinstance(error, CustomizerError):
         return RestoredError(error.code, error.message, f"{error.hint}; {hint}" if error.hint else hint)
     code = "apply.failed" if isinstance(error, OSError) else "internal"

@@ -71,7 +71,8 @@ RESULT_CODES = (
          "replace the link in the template by a file"),
     Code("guest.bad-journal", "our own record in the guest is damaged", "see `/var/lib/guest-customizer/requests`"),
     Code("guest.no-such-request", "undo of a request that this guest does not know", "correct the `id`"),
-    Code("guest.changed-since", "undo would overwrite a file that was changed since; the message names it",
+    Code("guest.changed-since", "undo would overwrite a file that was changed since, or a folder or special file stands where an"
+         " interrupted run is to be taken back; the message names it",
          "`[request] force = yes`, or put it right by hand"),
     Code("network.no-such-card", "a card of the document is not in this machine", "attach it, correct the document"),
     Code("network.card-used-twice", "two entries of the document are one card", "correct the document"),

@@ -159,7 +159,7 @@ def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: 
         if settings.request.action is Action.UNDO:
             return _take_back(tree, files, settings, report, progress)
         if journal.is_done(files, settings.request_id):
-            return _already_done(settings, report)
+            return _kept_if_written(files, _already_done(settings, progress, report.seconds), report)
         with report.step("plan"):
             decision = progress.decision = decide(settings, found.machine, files)
             progress.warnings += decision.warnings
@@ -182,6 +182,11 @@ def _kept(files: Sysroot, result: Result, report: Report) -> Result:
     return result
 
 
+def _kept_if_written(files: Sysroot, result: Result, report: Report) -> Result:
+    """As _kept, of a run that had nothing to do: no byte of the guest changes for it alone."""
+    return result if result.disk == "untouched" else _kept(files, result, report)
+
+
 def _recover(tree: MountedTree, files: Sysroot, report: Report, progress: Progress) -> None:
     """A run that was cut off left its journal: everything goes back to what it was before anything else is done."""
     for interrupted in journal.unfinished(files):
@@ -189,11 +194,9 @@ def _recover(tree: MountedTree, files: Sysroot, report: Report, progress: Progre
             _make_writable(tree, files, [record.path for record in interrupted.records])
             _mark_writing()
             progress.disk = "changed"  # by that run, until all is taken back
-            apply.recover(files, interrupted)
+            changed = apply.recover(files, interrupted)
             progress.disk = "restored"
-            progress.warnings.append(
-                f"request {interrupted.id} had been interrupted; its changes were taken back first"
-            )
+            progress.warnings += apply.say_recovered(interrupted, changed)
 
 
 def _refuse_unmounted(decision: Decision, files: Sysroot, unmounted: dict[str, str]) -> None:
@@ -240,7 +243,7 @@ def _take_back(tree: MountedTree, files: Sysroot, settings: Settings, report: Re
     with report.step("plan"):
         plan = plan_undo(files, settings.request_id, force=settings.request.force)
     if plan is None:
-        return _undone(settings, progress, None, report.seconds)
+        return _kept_if_written(files, _undone(settings, progress, None, report.seconds), report)
     with report.step("write"):
         _make_writable(tree, files, [record.path for record in plan.journal.records])
         _mark_writing()
@@ -261,7 +264,7 @@ def _undone(settings: Settings, progress: Progress, plan: Undo | None, seconds: 
         code="undone" if plan else "guest.already-undone",
         message=f"request {settings.request_id} is taken back: {count} paths changed"
         if plan
-        else f"request {settings.request_id} is not in force in this guest; nothing was changed",
+        else f"request {settings.request_id} is not in force in this guest; {_what_else(progress)}",
         hint="",
         disk=progress.disk,
         id=settings.request_id,
@@ -278,17 +281,24 @@ def _mark_writing() -> None:
         pass
 
 
-def _already_done(settings: Settings, report: Report) -> Result:
+def _already_done(settings: Settings, progress: Progress, seconds: float) -> Result:
     return Result(
         status="ok",
         code="guest.already-customized",
-        message=f"this guest has carried out request {settings.request_id} before; nothing was changed",
+        message=f"this guest has carried out request {settings.request_id} before; {_what_else(progress)}",
         hint="give the request another id if it is to be carried out again",
-        disk="untouched",
+        disk=progress.disk,
         id=settings.request_id,
-        seconds=report.seconds,
+        skipped=progress.skipped,
+        warnings=tuple(progress.warnings),
+        seconds=seconds,
         power=settings.power.on_success.value,
     )
+
+
+def _what_else(progress: Progress) -> str:
+    """Of a run that had nothing to do; it may have taken back another one first."""
+    return "nothing was changed" if progress.disk == "untouched" else "an interrupted request was taken back"
 
 
 def _success(

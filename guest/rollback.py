@@ -5,13 +5,25 @@ Everything that is to come back is staged and on disk before the first path is t
 
 from __future__ import annotations
 
+import itertools
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
-from guest.staging import file_systems, lift_guards, make_folder, put_guards, remove, stage, switch, temporary
-from guest.standing import Kind, digest_of, look_at
+from guest.staging import (
+    file_systems,
+    lift_guards,
+    make_folder,
+    make_state_folder,
+    put_guards,
+    remove,
+    stage,
+    switch,
+    temporary,
+    write_own,
+)
+from guest.standing import Kind, Standing, digest_of, look_at
 
 if TYPE_CHECKING:
     from guest.journal import Journal, Record
@@ -20,6 +32,56 @@ if TYPE_CHECKING:
 
 class NothingDoneError(CustomizerError):
     """It failed before any path was touched."""
+
+
+def keep_changed(sysroot: Sysroot, journal: Journal) -> tuple[str, ...]:
+    """The paths that stand neither as before nor as after; the content of files among them goes to requests/ID/replaced.
+
+    Raises NothingDoneError, also where what stands there now could not be put back.
+    """
+    changed = []
+    try:
+        for number, record in enumerate(journal.records):
+            now = look_at(sysroot, record.path)
+            _refuse_irreplaceable(journal, record, now)
+            if _is_changed(record, now):
+                changed.append((number, record.path, now.kind))
+        for number, path, kind in changed:
+            if kind is Kind.FILE:
+                _keep(sysroot, f"{journal.folder}/replaced", number, sysroot.read(path) or b"")
+    except (OSError, CustomizerError) as error:
+        raise _nothing_done(error) from error
+    return tuple(path for _, path, _ in changed)
+
+
+def _refuse_irreplaceable(journal: Journal, record: Record, now: Standing) -> None:
+    """Folders and special files are not replaced, and a folder replaces nothing."""
+    is_folder = Kind.FOLDER in (record.before.kind, record.after.kind)
+    replaceable = (Kind.NONE, Kind.FOLDER) if is_folder else (Kind.NONE, Kind.FILE, Kind.LINK)
+    if now.kind not in replaceable:
+        raise CustomizerError(
+            "guest.changed-since",
+            f"{record.path} in the guest has been changed since request {journal.id}: another kind of file is there now",
+            "move it away in the guest; nothing is taken back before all of it can be",
+        )
+
+
+def _is_changed(record: Record, now: Standing) -> bool:
+    if now.kind is Kind.FOLDER:  # ours, which may have been cut off between mkdir and its mode
+        return False
+    return not (now.is_untouched_since(record.before) or now.is_untouched_since(record.after))
+
+
+def _keep(sysroot: Sysroot, folder: str, number: int, content: bytes) -> None:
+    """Under the next free number: what was kept before is the administrator's. Not twice, where a run is repeated."""
+    make_state_folder(sysroot, folder)
+    for free in itertools.count(number):
+        path = f"{folder}/{free:04}"
+        if sysroot.state(path) is None:
+            write_own(sysroot, path, content)
+            return
+        if sysroot.read(path) == content:
+            return
 
 
 def roll_back(sysroot: Sysroot, journal: Journal) -> None:

@@ -64,10 +64,15 @@ def make_folder(sysroot: Sysroot, folder: str, mode: int = 0o755, owner: tuple[i
         with suppress(FileExistsError):
             os.mkdir(name, mode, dir_fd=fd)
         if owner is not None:
-            if os.geteuid() == 0:
-                os.chown(name, *owner, dir_fd=fd, follow_symlinks=False)
-            # mkdir's mode goes through the umask, and a folder that was there has its own.
-            os.chmod(f"/proc/self/fd/{fd}/{name}", mode)
+            # By descriptor: where a link stands instead, what it leads to is not ours.
+            folder_fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+            try:
+                if os.geteuid() == 0:
+                    os.fchown(folder_fd, *owner)
+                # mkdir's mode goes through the umask, and a folder that was there has its own.
+                os.fchmod(folder_fd, mode)
+            finally:
+                os.close(folder_fd)
 
 
 def make_state_folder(sysroot: Sysroot, folder: str) -> None:
@@ -169,7 +174,8 @@ def discard_orphans(sysroot: Sysroot, request_id: str) -> None:
     for name in sysroot.names(REQUESTS):
         folder = f"{REQUESTS}/{name}"
         if name == request_id or sysroot.state(f"{folder}/journal.json") is None:
-            for part in (f"{folder}/backup", f"{folder}/replaced", folder):
+            # Not replaced/: what was kept there for the administrator stands nowhere else.
+            for part in (f"{folder}/backup", folder):
                 _discard(sysroot, part)
 
 

@@ -112,11 +112,8 @@ def _plan_or_apply(arguments: argparse.Namespace, root: Sysroot) -> int:
 
 def _recover(root: Sysroot) -> None:
     for interrupted in journal.unfinished(root):
-        apply.recover(root, interrupted)
-        print(
-            f"warning: request {interrupted.id} had been interrupted; its changes were taken back first",
-            file=sys.stderr,
-        )
+        for warning in apply.say_recovered(interrupted, apply.recover(root, interrupted)):
+            print(f"warning: {warning}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
 
 
 def _undo(arguments: argparse.Namespace, root: Sysroot) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from guest import apply
 from guest.errors import CustomizerError
 from guest.journal import Journal, Phase, read_journal
-from guest.rollback import NothingDoneError
-from guest.staging import make_state_folder, write_own
+from guest.rollback import NothingDoneError, keep_changed
 from guest.standing import Kind, look_at
 
 if TYPE_CHECKING:
@@ -54,12 +54,16 @@ def plan_undo(sysroot: Sysroot, request_id: str, *, force: bool) -> Undo | None:
 def undo(sysroot: Sysroot, plan: Undo) -> None:
     """All or nothing. Raises apply.RestoredError (nothing was changed) or apply.HalfDoneError."""
     journal = plan.journal
-    _keep_changed(sysroot, plan)
-    apply.write_journal(sysroot, replace(journal, phase=Phase.UNDOING))
+    try:
+        keep_changed(sysroot, journal)
+        apply.write_journal(sysroot, replace(journal, phase=Phase.UNDOING))
+    except (OSError, CustomizerError) as error:
+        _leave_in_force(sysroot, journal)
+        raise apply.restored(error, "the undo could not be begun", "nothing was changed") from error
     try:
         apply.recover(sysroot, replace(journal, phase=Phase.UNDOING))
     except NothingDoneError as error:
-        apply.write_journal(sysroot, journal)
+        _leave_in_force(sysroot, journal)
         raise apply.RestoredError(error.code, error.message, error.hint or "nothing was changed") from error
     except (OSError, CustomizerError) as error:
         raise apply.HalfDoneError(
@@ -69,14 +73,11 @@ def undo(sysroot: Sysroot, plan: Undo) -> None:
         ) from error
 
 
+def _leave_in_force(sysroot: Sysroot, journal: Journal) -> None:
+    """The journal may say `undoing` already: the next run should not go on with what was never begun."""
+    with suppress(OSError, CustomizerError):
+        apply.write_journal(sysroot, journal)
+
+
 def _is_ours(sysroot: Sysroot, record: Record) -> bool:
     return look_at(sysroot, record.path).is_untouched_since(record.after)
-
-
-def _keep_changed(sysroot: Sysroot, plan: Undo) -> None:
-    """The present content of files that a forced undo overwrites: requests/ID/replaced/NNNN."""
-    folder = f"{plan.journal.folder}/replaced"
-    for number, record in enumerate(plan.journal.records):
-        if record.path in plan.changed_since and look_at(sysroot, record.path).kind is Kind.FILE:
-            make_state_folder(sysroot, folder)
-            write_own(sysroot, f"{folder}/{number:04}", sysroot.read(record.path) or b"")

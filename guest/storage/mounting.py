@@ -96,6 +96,7 @@ class MountedTree:
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
         self._mounted: list[tuple[Mount | Bind, str]] = []
+        self._writable: set[str] = set()  # devices
         self._log = KernelLog()
 
     def mount_root(self, mount: Mount) -> None:
@@ -147,10 +148,12 @@ class MountedTree:
         if isinstance(item, Bind):
             _mount("", target, "", _REMOUNT | _BIND | _GUARDED, "")
             return
-        if damage := find_damage(item.device):
+        # One that is writable already, without a journal, is marked as not clean by our own mount.
+        if item.device.path not in self._writable and (damage := find_damage(item.device)):
             raise damaged(item.device, damage)
         try:
             _mount(item.device.path, target, item.fs_type, _REMOUNT | _GUARDED, item.data)
+            self._writable.add(item.device.path)
             _try_writing(target)
         except OSError as error:
             raise CustomizerError(

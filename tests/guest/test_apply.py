@@ -11,6 +11,7 @@ from guest import apply, journal
 from guest.edits import Edit, MakeFolder, MakeLink, Overlay, SetAside, WriteFile
 from guest.errors import CustomizerError
 from guest.prepare import prepare
+from guest.rollback import NothingDoneError
 from guest.standing import APPEND_ONLY, IMMUTABLE
 from guest.sysroot import Sysroot, View
 from whole import guard, whole
@@ -320,6 +321,49 @@ def test_nothing_is_taken_back_while_a_file_system_is_missing(root: Path) -> Non
         apply.recover(guest, lost)
     assert caught.value.code == "storage.needed-mount"
     assert content(root) == after
+
+
+def test_what_was_changed_since_an_interruption_is_kept(root: Path) -> None:
+    """The half-done guest booted, and somebody worked in it before the next run."""
+    before = content(root)
+    interrupted = interrupted_journal(root)
+    (root / "etc/changed").write_text("by hand")
+    (root / "etc/stale").write_text("somebody's new one")
+    replaced = root / "var/lib/guest-customizer/requests/test/replaced"
+    with Sysroot(root) as guest:
+        changed = apply.recover(guest, interrupted)
+        assert changed == ("/etc/changed", "/etc/stale")
+        apply.write_journal(guest, interrupted)
+        assert apply.recover(guest, interrupted) == ()
+    assert content(root) == before
+    assert sorted(path.read_text() for path in replaced.iterdir()) == ["by hand", "somebody's new one"]
+    assert [text.partition(" had been")[0] for text in apply.say_recovered(interrupted, changed)][1:] == list(changed)
+
+
+@pytest.mark.parametrize(
+    ("path", "stand"),
+    [
+        ("etc/changed", Path.mkdir),
+        ("etc/stale", os.mkfifo),
+        ("etc/folder", Path.touch),
+        ("etc/folder", lambda path: path.symlink_to("added")),
+    ],
+)
+def test_a_folder_that_stands_in_the_way_is_seen_before_anything_is_taken_back(
+    root: Path, path: str, stand: Callable[[Path], None]
+) -> None:
+    carry_out(root, (*EDITS, MakeFolder("/etc/folder", "", 0o700)))
+    (root / path).rmdir() if (root / path).is_dir() else (root / path).unlink(missing_ok=True)
+    stand(root / path)
+    before = whole(root)
+    with Sysroot(root) as guest:
+        done = journal.read_journal(guest, "test")
+        assert done is not None
+        with pytest.raises(NothingDoneError) as caught:
+            apply.recover(guest, replace(done, phase=journal.Phase.APPLYING))
+    assert caught.value.code == "guest.changed-since"
+    assert f"/{path} " in caught.value.message
+    assert whole(root) == before
 
 
 @pytest.mark.parametrize(

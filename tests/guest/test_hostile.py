@@ -6,6 +6,7 @@ holds a canary; if it changes, or its content is shown, the guest has led us out
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -332,6 +333,23 @@ def stroke(root: Path, kind: str, name: str | bytes, details: object) -> None:
             path.mkdir(parents=True)
         case _:
             raise ValueError(kind)
+
+
+@needs_root
+@pytest.mark.parametrize("after", ["none", "link", "folder"])
+def test_a_journal_that_wants_a_folder_where_a_link_leads_out(
+    scene: Path, after: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing outside gets the mode and owner that the guest's own record asks for."""
+    root, outside = scene / "root", scene / "outside"
+    (root / "etc/way").symlink_to(outside / "file")
+    folder = {"kind": "folder", "mode": 0o4777, "uid": 7, "gid": 7}
+    standing = {"link": {"kind": "link", "mode": 0o777, "target": str(outside / "file")}, "folder": folder}
+    record = {"path": "/etc/way", "mount_point": "/", "backup": "", "before": folder}
+    record["after"] = standing.get(after, {"kind": after})
+    data = {"format": 2, "id": "x", "phase": "applying", "records": [record], "folders": [], "guarded": {}}
+    stroke(root, "file", "var/lib/guest-customizer/requests/x/journal.json", json.dumps(data).encode())
+    assert run(scene, capsys, commands=("apply",)) != "done"
 
 
 # What is wrong with an fstab: its lines, over and over.

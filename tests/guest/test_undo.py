@@ -11,9 +11,10 @@ from guest import apply, journal
 from guest.__main__ import main
 from guest.edits import MakeLink, Overlay, SetAside, WriteFile
 from guest.errors import CustomizerError
+from guest.standing import IMMUTABLE
 from guest.sysroot import Sysroot
 from guest.undo import plan_undo, undo
-from whole import whole
+from whole import guard, whole
 
 EDITS = (
     WriteFile("/etc/changed", b"new", "", mode=0o600),
@@ -110,6 +111,38 @@ def test_force_takes_back_all_the_same_and_keeps_what_was_there(root: Path) -> N
     assert kept.read_text() == "by hand"
     assert [path.name for path in kept.parent.iterdir()] == ["0000"], "and nothing else is kept twice"
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_what_was_kept_is_kept_when_the_id_is_used_again(customized: Path) -> None:
+    kept = customized / "var/lib/guest-customizer/requests/test/replaced"
+    for text in ("first", "second"):
+        (customized / "etc/changed").write_text(text)
+        take_back(customized, force=True)
+        with Sysroot(customized) as guest:
+            apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits)
+    assert {path.name: path.read_text() for path in kept.iterdir()} == {"0000": "first", "0001": "second"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chattr needs root")
+def test_an_undo_that_cannot_begin_changes_nothing(customized: Path) -> None:
+    """Its first write, of what it keeps or of its journal, fails."""
+    (customized / "etc/changed").write_text("by hand")
+    request = customized / "var/lib/guest-customizer/requests/test"
+    for force, message in ((True, "nothing could be put back"), (False, "the undo could not be begun")):
+        before = whole(customized, with_records=False)
+        guard(request, IMMUTABLE)
+        try:
+            with pytest.raises(apply.RestoredError) as caught:
+                take_back(customized, force=force)
+        finally:
+            guard(request, 0)
+        assert caught.value.code == "apply.failed"
+        assert caught.value.message.startswith(message)
+        assert caught.value.hint == "nothing was changed"
+        assert whole(customized, with_records=False) == before
+        with Sysroot(customized) as guest:
+            assert journal.is_done(guest, "test"), "it is still in force"
+        (customized / "etc/changed").write_text("new")
 
 
 def test_a_folder_is_not_replaced_even_by_force(customized: Path) -> None:
