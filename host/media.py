@@ -37,9 +37,12 @@ def check(document: Path) -> Settings:
 def pack(document: Path, output: Path, form: str) -> Settings:
     """Writes the medium, whole or not at all; `form` is iso, floppy or disk. Raises CustomizerError."""
     settings = check(document)
+    _refuse_overwriting(document, settings, output)
     files = {DOCUMENT: document.read_bytes()}
     files |= {script.name: script.content for script in settings.first_boot.scripts}
     files |= {unlock.key_file: unlock.secret for unlock in settings.unlocks if unlock.key_file}
+    if form != "iso":
+        _refuse_fat_clashes(files)
     # 0600: the document may hold password hashes.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.resolve().parent)
     os.close(descriptor)
@@ -53,6 +56,28 @@ def pack(document: Path, output: Path, form: str) -> Settings:
         os.unlink(temporary)
         raise
     return settings
+
+
+def _refuse_overwriting(document: Path, settings: Settings, output: Path) -> None:
+    """Raises CustomizerError usage.file where the image would take the place of what goes into it."""
+    scripts = [script.name for script in settings.first_boot.scripts]
+    keys = [unlock.key_file for unlock in settings.unlocks if unlock.key_file]
+    for path in (document, *(document.resolve().parent / name for name in (*scripts, *keys))):
+        if output.exists() and output.samefile(path):
+            raise CustomizerError("usage.file", f"{output} goes into the image, which would replace it", "name another")
+
+
+def _refuse_fat_clashes(files: dict[str, bytes]) -> None:
+    """Raises CustomizerError pack.failed where FAT, which knows no case, takes two names for one."""
+    names: dict[str, str] = {}
+    for name in files:
+        parts = name.split("/")
+        for path in ("/".join(parts[:end]) for end in range(1, len(parts) + 1)):
+            other = names.setdefault(path.lower(), path)
+            if other != path:
+                raise CustomizerError(
+                    "pack.failed", f"{other} and {path} are one name on a FAT medium", "rename one, or pack an iso"
+                )
 
 
 def _write_iso(files: dict[str, bytes], output: str) -> None:

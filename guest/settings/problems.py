@@ -104,6 +104,22 @@ def syntax_problems(error: ConfigObjError) -> Iterator[Problem]:
             )
 
 
+def misplaced_sections(
+    values: Any,  # noqa: ANN401 (ConfigObj's sections)
+    spec: Any,  # noqa: ANN401 (as above)
+    places: dict[KeyPath, int],
+    above: KeyPath = (),
+) -> Iterator[Problem]:
+    """Sections of the document whose name is a key's in the schema."""
+    for name in values.sections:
+        path = (*above, name)
+        expected = spec.get(name, spec.get("__many__"))
+        if isinstance(expected, str):
+            yield Problem("config.bad-value", path, places.get(path), "is a key with a value, not a section")
+        elif expected is not None:
+            yield from misplaced_sections(values[name], expected, places, path)
+
+
 def unknown_keys(values: ConfigObj, places: dict[KeyPath, int]) -> Iterator[Problem]:
     for sections, name in get_extra_values(values):
         spec = values

@@ -120,3 +120,27 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         main([*command, "--help"])
     assert caught.value.code == 0
     assert len(capsys.readouterr().out) > 100
+
+
+@pytest.mark.parametrize("output", ["customization.conf", "link", "scripts/a.sh"])
+def test_pack_does_not_replace_what_it_packs(
+    document: Path, tmp_path: Path, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "link").hardlink_to(document)
+    before = (tmp_path / output).read_bytes()
+    assert main(["pack", str(document), "-o", str(tmp_path / output)]) == 1
+    assert capsys.readouterr().err.startswith("usage.file")
+    assert (tmp_path / output).read_bytes() == before
+
+
+@pytest.mark.parametrize("names", ["scripts/a.sh, scripts/A.SH", "scripts/a.sh, Scripts/b.sh"])
+def test_names_that_fat_takes_for_one(
+    document: Path, tmp_path: Path, names: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document.write_text(GOOD.replace("scripts/a.sh", names))
+    for name in names.split(", "):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("#!/bin/sh\n")
+    assert main(["pack", str(document), "-o", str(tmp_path / "image"), "--as", "floppy"]) == 1
+    assert "one name on a FAT medium" in capsys.readouterr().err
+    assert main(["pack", str(document), "-o", str(tmp_path / "image"), "--as", "iso"]) == 0
