@@ -34,7 +34,7 @@ RESULT_CODES = (
     Code("config.bad-value", "a value of the wrong form", "see the line named"),
     Code("config.contradiction", "keys that exclude or need each other", "see the line named"),
     Code("config.missing-file", "a script that is not on the medium", "pack again"),
-    Code("config.too-large", "a document of more than 1 MiB", "put what is large into scripts"),
+    Code("config.too-large", "a document of more than 1 MiB, or a file beside it of more than 4 MiB", "see the hint"),
     Code("storage.no-root", "no file system looks like a Linux root",
          "attach the guest's disk; the hint names what could not be opened, and why"),
     Code("storage.several-roots", "more than one file system looks like a root", "the hint has the `[guest] root =` line for each"),

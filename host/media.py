@@ -27,9 +27,12 @@ DISK_MIB = 8
 
 def check(document: Path) -> Settings:
     """Reads the document as the customizer will. Raises CustomizerError (DocumentError with every problem)."""
+    path = document.resolve()
     try:
-        with Sysroot(document.resolve().parent) as folder:
-            return load(folder, document.name)
+        if not path.is_file():
+            raise CustomizerError("usage.document", f"{document} does not exist, or is not a file", "correct the path")
+        with Sysroot(path.parent) as folder:
+            return load(folder, path.name)
     except OSError as error:
         raise CustomizerError("usage.document", f"{document} cannot be read: {error.strerror}", "") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ from guest.settings.problems import (
     syntax_problems,
     unknown_keys,
 )
+from guest.sysroot import READ_LIMIT
 
 if TYPE_CHECKING:
     from guest.sysroot import View
@@ -49,7 +50,14 @@ _DEPTH_LIMIT = 8
 
 def load(medium: View, name: str = DOCUMENT) -> Settings:
     """Reads and checks the document and the scripts it names. Raises DocumentError, CustomizerError."""
-    content = medium.read(name)
+    try:
+        return _load(medium, name)
+    except DocumentError as error:
+        raise DocumentError(tuple(replace(problem, document=name) for problem in error.problems)) from None
+
+
+def _load(medium: View, name: str) -> Settings:
+    content = _read(medium, name)
     if content is None:
         raise CustomizerError(
             "config.no-document",
@@ -64,6 +72,19 @@ def load(medium: View, name: str = DOCUMENT) -> Settings:
     if problems or more_problems:
         raise DocumentError((*problems, *more_problems))
     return _to_settings(raw.values, scripts, unlocks)
+
+
+def _read(medium: View, name: str) -> bytes | None:
+    try:
+        return medium.read(name)
+    except CustomizerError as error:
+        if error.code != "guest.file-too-large":
+            raise
+        # The limit is the same as for a guest's files; what to do about it is not.
+        message = f"{name} on the config medium is larger than {READ_LIMIT} bytes, the most that is read"
+        raise CustomizerError(
+            "config.too-large", message, "let the guest fetch what is that large at first boot"
+        ) from None
 
 
 def secret_values(values: Any) -> tuple[str, ...]:  # noqa: ANN401 (ConfigObj's sections)
@@ -178,7 +199,7 @@ def _read_scripts(medium: View, checked: Checked) -> tuple[tuple[Script, ...], t
     scripts: list[Script] = []
     problems: list[Problem] = []
     for name in checked.values.get("first_boot", {}).get("scripts") or ():
-        content = medium.read(name)
+        content = _read(medium, name)
         if content is None:
             problems.append(
                 Problem(
@@ -216,7 +237,7 @@ def _read_unlocks(medium: View, checked: Checked) -> tuple[tuple[Unlock, ...], t
     problems: list[Problem] = []
     for label, unlock in checked.values.get("storage", {}).get("unlock", {}).items():
         name = unlock["key_file"]
-        content = medium.read(name) if name else unlock["passphrase"]
+        content = _read(medium, name) if name else unlock["passphrase"]
         if content is None:
             path = ("storage", "unlock", label, "key_file")
             message = f"there is no file {name} on the config medium"
