@@ -66,12 +66,18 @@ def main(argv: list[str]) -> int:
         top.error("undo needs a document or --id")
     try:
         with _open_root(arguments.root) as root:
-            return _undo(arguments, root) if arguments.command == "undo" else _plan_or_apply(arguments, root)
+            status = _undo(arguments, root) if arguments.command == "undo" else _plan_or_apply(arguments, root)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough of it (`plan | head`); Python's own last flush must find no broken pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except CustomizerError as error:
         return _failed(error)
     except OSError as error:
         where = f" at {error.filename}" if isinstance(error.filename, str) else ""
         return _failed(CustomizerError("storage.io-error", f"reading or writing failed{where}: {error.strerror}"))
+    return status
 
 
 def _failed(error: CustomizerError) -> int:

@@ -1,6 +1,9 @@
 """plan touches nothing and prints a diff; apply does it; what goes wrong has a code and status 1."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,15 @@ def test_json_says_what_was_done_before(root: Path, capsys: pytest.CaptureFixtur
         assert main([*arguments(command, root), "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
         assert said == {"code": "guest.already-customized", "id": "golden-1", "changed": []}
+
+
+def test_a_reader_that_has_enough_is_no_error(root: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "guest", *arguments("plan", root)]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_plan_of_an_undo_says_that_nothing_was_done(
