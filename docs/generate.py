@@ -29,8 +29,8 @@ line, section and key, never a value. `guest-customizer check customization.conf
 A complete example is [qemu-tests/demo/customization.conf](../qemu-tests/demo/customization.conf).
 """
 _KINDS = {
-    "address4": "an IPv4 address",
-    "address6": "an IPv6 address",
+    "gateway4": "an IPv4 address",
+    "gateway6": "an IPv6 address",
     "addresses": "IP addresses",
     "addresses_with_prefix": "IP addresses with prefix length",
     "bond_mode": "a mode",

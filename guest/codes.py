@@ -34,7 +34,7 @@ RESULT_CODES = (
     Code("config.bad-value", "a value of the wrong form", "see the line named"),
     Code("config.contradiction", "keys that exclude or need each other", "see the line named"),
     Code("config.missing-file", "a script that is not on the medium", "pack again"),
-    Code("config.too-large", "a document of more than 1 MiB", "put what is large into scripts"),
+    Code("config.too-large", "a document of more than 1 MiB, or a file beside it of more than 4 MiB", "see the hint"),
     Code("storage.no-root", "no file system looks like a Linux root",
          "attach the guest's disk; the hint names what could not be opened, and why"),
     Code("storage.several-roots", "more than one file system looks like a root", "the hint has the `[guest] root =` line for each"),
@@ -102,13 +102,17 @@ RESULT_CODES = (
 
 HOST_CODES = (
     Code("usage.document", "the document cannot be read", "correct the path"),
-    Code("usage.file", "a file cannot be read or written", "correct the path"),
+    Code("usage.file", "a file cannot be read or written, or would be overwritten", "correct the path"),
     Code("usage.machine", "the machine's description is missing or malformed", "correct it"),
     Code("usage.root", "the guest's root is no folder that can be opened", "correct the path"),
     Code("usage.missing-file", "a disk, medium or ISO does not exist", "correct the path; `make iso`"),
     Code("usage.missing-tool", "openssl is not installed", "install it"),
     Code("usage.password", "the password is empty, differs, or could not be hashed", "try again"),
-    Code("pack.failed", "mtools could not write the image", "see the message"),
+    Code(
+        "pack.failed",
+        "the image could not be written: names that FAT takes for one, or mtools failed",
+        "see the message",
+    ),
     Code("pack.missing-tool", "mtools is not installed", "install it"),
     Code("pack.too-large", "the files do not fit on a floppy or disk image", "pack an iso"),
     Code("iso.missing-input", "a file or program for the boot ISO is missing", "see the hint"),

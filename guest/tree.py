@@ -66,12 +66,18 @@ def main(argv: list[str]) -> int:
         top.error("undo needs a document or --id")
     try:
         with _open_root(arguments.root) as root:
-            return _undo(arguments, root) if arguments.command == "undo" else _plan_or_apply(arguments, root)
+            status = _undo(arguments, root) if arguments.command == "undo" else _plan_or_apply(arguments, root)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough of it (`plan | head`); Python's own last flush must find no broken pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except CustomizerError as error:
         return _failed(error)
     except OSError as error:
         where = f" at {error.filename}" if isinstance(error.filename, str) else ""
         return _failed(CustomizerError("storage.io-error", f"reading or writing failed{where}: {error.strerror}"))
+    return status
 
 
 def _failed(error: CustomizerError) -> int:
@@ -90,6 +96,9 @@ def _plan_or_apply(arguments: argparse.Namespace, root: Sysroot) -> int:
         return _take_back(root, settings.request_id, settings.request.force, arguments)
     if journal.is_done(root, settings.request_id):
         print(f"request {settings.request_id} has been carried out here before; nothing to do", file=sys.stderr)
+        if arguments.json:
+            done = {"code": "guest.already-customized", "id": settings.request_id, "changed": []}
+            print(json.dumps(done, indent=1))
         return 0
     decision = decide(settings, machine, root)
     transaction = prepare(root, settings.request_id, decision.plan.edits)
@@ -131,8 +140,9 @@ def _take_back(root: Sysroot, request_id: str, force: bool, arguments: argparse.
     elif plan is None:
         print(f"request {request_id} is not in force here; nothing to do", file=sys.stderr)
     else:
+        outcome = "would be put back" if arguments.command == "plan" else "back as it was"
         for path in plan.paths:
-            print(f"{path}: back as it was".encode("utf-8", "backslashreplace").decode())
+            print(f"{path}: {outcome}".encode("utf-8", "backslashreplace").decode())
     return 0
 
 
@@ -150,6 +160,8 @@ def summary(decision: Decision) -> dict[str, object]:
 
 def _load(document: str) -> Settings:
     folder, name = os.path.split(os.path.abspath(document))
+    if not os.path.isfile(document):
+        raise CustomizerError("usage.document", f"{document} does not exist, or is not a file", "correct the path")
     try:
         with Sysroot(folder) as medium:
             return load(medium, name)

@@ -46,7 +46,7 @@ def plan_undo(sysroot: Sysroot, request_id: str, *, force: bool) -> Undo | None:
         raise CustomizerError(
             "guest.changed-since",
             f"{changed[0]}{more} in the guest has been changed since request {request_id}",
-            "undo it all the same with `[request] force = yes` (on a tree: --force): that change is lost then",
+            "undo it all the same with `[request] force = yes` (on a tree: --force): what is there now is kept in replaced/",
         )
     return Undo(journal, tuple(record.path for record in here), changed)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,18 +14,18 @@ from typing import TYPE_CHECKING
 
 from guest import __version__
 from guest.errors import CustomizerError
-from guest.settings.problems import DocumentError
+from guest.settings.problems import DocumentError, Problem
 from host import media, vm
 from host.console import Transcript, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guest.protocol import Result
-
 _EPILOG = """\
 Exit status: 0 done; 1 it failed, and standard error or the result says why; 2 the command line is wrong;
 3 (run, result) there is no result: the machine was stopped, or the log ends too early."""
+
+_PASSWORD_LIMIT = 256  # of `openssl passwd`
 
 OK, FAILED, USAGE, NO_RESULT = 0, 1, 2, 3
 
@@ -103,7 +104,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "result": _result,
     }
     try:
-        return actions[arguments.command](arguments)
+        status = actions[arguments.command](arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough of it. Python flushes once more at its end, and must find no broken pipe then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except CustomizerError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         if error.hint:
@@ -112,6 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"usage.file: {error.filename}: {error.strerror}", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+    else:
+        return status
     return FAILED
 
 
@@ -138,14 +145,22 @@ def _iso(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     try:
         settings = media.check(arguments.document)
-    except DocumentError as error:
+    except CustomizerError as error:
+        found = (
+            error.problems
+            if isinstance(error, DocumentError)
+            else (Problem(error.code, (), None, error.message, error.hint),)
+        )
         if arguments.json:
             problems = [
                 {"code": p.code, "line": p.line, "path": list(p.path), "message": p.message, "hint": p.hint}
-                for p in error.problems
+                for p in found
             ]
             print(json.dumps({"ok": False, "problems": problems}, indent=1))
-        for problem in () if arguments.json else error.problems:
+            return FAILED
+        if not isinstance(error, DocumentError):
+            raise
+        for problem in found:
             _say(f"{problem.code}: {problem}" + (f"\n  {problem.hint}" if problem.hint else ""))
         return FAILED
     print(json.dumps({"ok": True, "id": settings.request_id}) if arguments.json else f"{arguments.document}: ok")
@@ -160,22 +175,27 @@ def _pack(arguments: argparse.Namespace) -> int:
 
 def _hash_password(_arguments: argparse.Namespace) -> int:
     if sys.stdin.isatty():
-        password = getpass.getpass("Password: ")
-        if password != getpass.getpass("Again: "):
+        typed = getpass.getpass("Password: ")
+        if typed != getpass.getpass("Again: "):
             raise CustomizerError("usage.password", "the two passwords differ", "try again")
+        password = typed.encode("utf-8", "surrogateescape")
     else:
-        password = sys.stdin.readline().rstrip("\n")
+        password = sys.stdin.buffer.readline().rstrip(b"\r\n")
     if not password:
         raise CustomizerError("usage.password", "the password is empty", "")
+    # openssl cuts what is longer, and C's strings end at a NUL: the hash would be of another password.
+    if len(password) > _PASSWORD_LIMIT or b"\0" in password:
+        message = f"the password has more than {_PASSWORD_LIMIT} bytes, or a zero byte"
+        raise CustomizerError("usage.password", message, "choose another")
     # SHA-512 ($6$) is understood by every guest since 2009; the password goes in by a pipe, not by the command line.
     argv = ["openssl", "passwd", "-6", "-stdin"]
     try:
-        done = subprocess.run(argv, input=password + "\n", capture_output=True, check=False, text=True)
+        done = subprocess.run(argv, input=password + b"\n", capture_output=True, check=False)
     except FileNotFoundError as error:
         raise CustomizerError("usage.missing-tool", "openssl is not installed", "apt-get install openssl") from error
     if done.returncode:
         raise CustomizerError("usage.password", "openssl could not hash the password", "")
-    print(done.stdout.strip())
+    print(done.stdout.decode("ascii").strip())
     return OK
 
 
@@ -203,7 +223,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _say(f"{outcome.seconds:6.1f} s  the machine is off; its media are detached")
     else:
         _say(f"{outcome.seconds:6.1f} s  out of time: the machine was stopped")
-    return _print_result(outcome.transcript.result, arguments.json)
+    return _print_result(outcome.transcript, arguments.json)
 
 
 def _packed(config: Path, config_as: str, folder: Path) -> Path:
@@ -224,14 +244,18 @@ def _result(arguments: argparse.Namespace) -> int:
         while data := file.read(1 << 16):
             transcript.feed(data)
     transcript.feed(b"\n")
-    return _print_result(transcript.result, arguments.json)
+    return _print_result(transcript, arguments.json)
 
 
-def _print_result(result: Result | None, as_json: bool) -> int:
+def _print_result(transcript: Transcript, as_json: bool) -> int:
+    result = transcript.result
     if result is None:
         _say("there is no result: the customizer did not get to its end")
         return NO_RESULT
-    print(json.dumps(result.to_json(), indent=1) if as_json else "\n".join(summarize(result)))
+    if as_json:
+        print(json.dumps({**result.to_json(), "phases": transcript.phases}, indent=1))
+    else:
+        print("\n".join(summarize(result)))
     return OK if result.is_ok else FAILED
 
 

@@ -27,9 +27,12 @@ DISK_MIB = 8
 
 def check(document: Path) -> Settings:
     """Reads the document as the customizer will. Raises CustomizerError (DocumentError with every problem)."""
+    path = document.resolve()
     try:
-        with Sysroot(document.resolve().parent) as folder:
-            return load(folder, document.name)
+        if not path.is_file():
+            raise CustomizerError("usage.document", f"{document} does not exist, or is not a file", "correct the path")
+        with Sysroot(path.parent) as folder:
+            return load(folder, path.name)
     except OSError as error:
         raise CustomizerError("usage.document", f"{document} cannot be read: {error.strerror}", "") from error
 
@@ -37,9 +40,12 @@ def check(document: Path) -> Settings:
 def pack(document: Path, output: Path, form: str) -> Settings:
     """Writes the medium, whole or not at all; `form` is iso, floppy or disk. Raises CustomizerError."""
     settings = check(document)
+    _refuse_overwriting(document, settings, output)
     files = {DOCUMENT: document.read_bytes()}
     files |= {script.name: script.content for script in settings.first_boot.scripts}
     files |= {unlock.key_file: unlock.secret for unlock in settings.unlocks if unlock.key_file}
+    if form != "iso":
+        _refuse_fat_clashes(files)
     # 0600: the document may hold password hashes.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.resolve().parent)
     os.close(descriptor)
@@ -53,6 +59,28 @@ def pack(document: Path, output: Path, form: str) -> Settings:
         os.unlink(temporary)
         raise
     return settings
+
+
+def _refuse_overwriting(document: Path, settings: Settings, output: Path) -> None:
+    """Raises CustomizerError usage.file where the image would take the place of what goes into it."""
+    scripts = [script.name for script in settings.first_boot.scripts]
+    keys = [unlock.key_file for unlock in settings.unlocks if unlock.key_file]
+    for path in (document, *(document.resolve().parent / name for name in (*scripts, *keys))):
+        if output.exists() and output.samefile(path):
+            raise CustomizerError("usage.file", f"{output} goes into the image, which would replace it", "name another")
+
+
+def _refuse_fat_clashes(files: dict[str, bytes]) -> None:
+    """Raises CustomizerError pack.failed where FAT, which knows no case, takes two names for one."""
+    names: dict[str, str] = {}
+    for name in files:
+        parts = name.split("/")
+        for path in ("/".join(parts[:end]) for end in range(1, len(parts) + 1)):
+            other = names.setdefault(path.lower(), path)
+            if other != path:
+                raise CustomizerError(
+                    "pack.failed", f"{other} and {path} are one name on a FAT medium", "rename one, or pack an iso"
+                )
 
 
 def _write_iso(files: dict[str, bytes], output: str) -> None:

@@ -170,9 +170,10 @@ def run(vm: Vm, *, timeout: float, say: Callable[[str], None]) -> Outcome:
 
 def _check_files(vm: Vm) -> None:
     start = (vm.iso.kernel, vm.iso.initrd) if isinstance(vm.iso, Direct) else (vm.iso,)
-    for path in (*vm.disks, *start, *([vm.config] if vm.config else [])):
+    hints = dict.fromkeys((*vm.disks, *([vm.config] if vm.config else [])), "correct the path")
+    for path, hint in (*hints.items(), *((path, "build the ISO with `make iso`") for path in start)):
         if not path.is_file() and not path.is_block_device():
-            raise CustomizerError("usage.missing-file", f"{path} does not exist", "build the ISO with `make iso`")
+            raise CustomizerError("usage.missing-file", f"{path} does not exist", hint)
     if shutil.which(QEMU) is None:
         raise CustomizerError("run.missing-tool", f"{QEMU} is not installed", "apt-get install qemu-system-x86")
     if vm.firmware != "bios" and not (_OVMF / "OVMF_CODE_4M.fd").exists():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from guest.changes.change import Change, Context, Note
 from guest.changes.oldname import plan_elsewhere
-from guest.distro.family import Names
+from guest.distro.family import HOST_NAME_MAX, Names
 from guest.edits import Edit, WriteFile
 from guest.sysroot import text
 
@@ -27,6 +27,10 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
     family = context.guest.family
     old_name = family.read_hostname(view)
     names = Names(identity.hostname, identity.domain)
+    if names.full_if_it_fits != names.fqdn:
+        yield Note(
+            f"the full name is longer than the {HOST_NAME_MAX} characters of a host name; the guest is called by the short one"
+        )
     yield from family.plan_hostname(view, context.guest.release, names)
     old = text(view, HOSTS)
     addresses = _own_addresses(old or "", old_name, family.hosts_addresses)

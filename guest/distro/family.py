@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from guest.edits import Edit
     from guest.sysroot import View
 
+HOST_NAME_MAX = 64
+
 
 @dataclass(frozen=True)
 class Names:
@@ -25,6 +27,11 @@ class Names:
     @property
     def fqdn(self) -> str:
         return f"{self.hostname}.{self.domain}" if self.domain else self.hostname
+
+    @property
+    def full_if_it_fits(self) -> str:
+        """What Linux can be called: sethostname(2) refuses more than 64 bytes, and the machine would have no name."""
+        return self.fqdn if len(self.fqdn) <= HOST_NAME_MAX else self.hostname
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ def plan_hostname(view: View, _release: Release, names: Names) -> tuple[Edit, ..
     """systemd reads /etc/hostname; before it, rc.sysinit reads HOSTNAME= of /etc/sysconfig/network (EL5, EL6, Amazon 1)."""
     if not has_systemd(view):
         content = text(view, SYSCONFIG_NETWORK) or "NETWORKING=yes\n"
-        changed = replace_assignment(content, "HOSTNAME", names.fqdn)
+        changed = replace_assignment(content, "HOSTNAME", names.full_if_it_fits)
         return (WriteFile(SYSCONFIG_NETWORK, changed.encode("utf-8", "surrogateescape"), "host name"),)
-    return (WriteFile("/etc/hostname", f"{names.fqdn}\n".encode(), "host name"),)
+    return (WriteFile("/etc/hostname", f"{names.full_if_it_fits}\n".encode(), "host name"),)
 
 
 def read_hostname(view: View) -> str | None:

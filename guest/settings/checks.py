@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,6 +11,7 @@ from configobj.validate import ValidateError
 
 from guest.network.model import Address, AddressWithPrefix, BondMode, Route
 from guest.settings.model import Action, CloudInit, PowerAction
+from guest.settings.problems import DOCUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +21,14 @@ Raw = str | list[str]
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = re.compile(_LABEL)
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 # 15 bytes is the kernel's limit; the rest is what every stack's files can hold without quoting.
 _INTERFACE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,14}")
 _DEVICE = re.compile(r"(?:(?:UUID|LABEL|PARTUUID|PARTLABEL)=.+|/dev/.+)")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -58,11 +61,11 @@ def _matching(pattern: re.Pattern[str], message: str) -> Callable[[Raw], str]:
     return check
 
 
-hostname = _matching(
+_one_label = _matching(
     _HOSTNAME,
     "must be one label of letters, digits and dashes, at most 63, not starting or ending with a dash (the domain goes into `domain`)",
 )
-domain = _matching(_DOMAIN, "must be labels of letters, digits and dashes joined by dots")
+domain = _matching(_DOMAIN, "must be labels of letters, digits and dashes joined by dots, 253 characters at most")
 request_id = _matching(
     _REQUEST_ID,
     "must be 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit",
@@ -73,6 +76,13 @@ interface_name = _matching(
 label = _matching(re.compile(r".+"), "must be the name of a section below [network]")
 device_reference = _matching(_DEVICE, "must be UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev")
 container_uuid = _matching(_UUID, "must be the UUID of a LUKS container, as `cryptsetup luksUUID` prints it")
+
+
+def hostname(value: Raw) -> str:
+    text = _one_label(value)
+    if text.lower() == "localhost":
+        raise ValidateError("is what a machine without a name is called: give the clone one of its own")
+    return text
 
 
 def secret(value: Raw) -> bytes:
@@ -95,6 +105,8 @@ def mac(value: Raw) -> str:
         raise ValidateError("must be a hardware address such as 52:54:00:12:34:56")
     if int(text[:2], 16) & 1:
         raise ValidateError("is a multicast address; no card has one")
+    if text == "00:00:00:00:00:00":
+        raise ValidateError("is the address of no card")
     return text
 
 
@@ -123,23 +135,38 @@ def whole_number(value: Raw, smallest: str, largest: str) -> int:
 
 
 def address(value: Raw) -> Address:
+    text = one(value)
     try:
-        return ipaddress.ip_address(one(value))
+        found = ipaddress.ip_address(text)
     except ValueError:
         raise ValidateError("must be an IP address, without a prefix length") from None
-
-
-def address4(value: Raw) -> Address:
-    found = address(value)
-    if found.version != 4:
-        raise ValidateError("must be an IPv4 address")
+    _refuse_zone(text)
     return found
 
 
-def address6(value: Raw) -> Address:
+def _refuse_zone(text: str) -> None:
+    # A zone is a name of the guest's own cards: the section says which card is meant, and most stacks' files cannot hold it.
+    if "%" in text:
+        raise ValidateError("must be without a zone (`%eth0`)")
+
+
+def gateway4(value: Raw) -> Address:
+    found = address(value)
+    if found.version != 4:
+        raise ValidateError("must be an IPv4 address")
+    return _gateway(found)
+
+
+def gateway6(value: Raw) -> Address:
     found = address(value)
     if found.version != 6:
         raise ValidateError("must be an IPv6 address")
+    return _gateway(found)
+
+
+def _gateway(found: Address) -> Address:
+    if found.is_multicast or found.is_unspecified or found.is_loopback or found == _BROADCAST:
+        raise ValidateError("is an address that no gateway can have")
     return found
 
 
@@ -152,6 +179,7 @@ def address_with_prefix(value: Raw) -> AddressWithPrefix:
         found = ipaddress.ip_interface(text)
     except ValueError:
         raise wrong from None
+    _refuse_zone(text)
     if found.ip.is_multicast or found.ip.is_unspecified or found.ip.is_loopback:
         raise ValidateError("is an address that no card can have")
     network = found.network
@@ -177,9 +205,10 @@ def route(value: Raw) -> Route:
         raise wrong
     try:
         destination = ipaddress.ip_network(words[0])
-        via = ipaddress.ip_address(options["via"]) if "via" in options else None
+        via = _gateway(ipaddress.ip_address(options["via"])) if "via" in options else None
     except ValueError:
         raise wrong from None
+    _refuse_zone(options.get("via", ""))
     metric = whole_number(options["metric"], "0", "999999999") if "metric" in options else None
     if via is not None and via.version != destination.version:
         raise ValidateError("has a gateway of the other IP version than its destination")
@@ -190,6 +219,11 @@ def medium_path(value: Raw) -> str:
     text = one(value)
     if text.startswith("/") or ".." in text.split("/") or not text.isascii():
         raise ValidateError("must be a path on the config medium, relative to its top, without `..`")
+    # Any other spelling would be a second name of a file, and a folder of its own on the medium.
+    if not text or text != posixpath.normpath(text) or text == ".":
+        raise ValidateError("must be a path on the config medium in its plain form: `a.sh` or `folder/a.sh`")
+    if text.lower() == DOCUMENT:
+        raise ValidateError("is the document itself")
     return text
 
 

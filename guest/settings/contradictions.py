@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from guest.settings.addresses import address_faults
 from guest.settings.model import Action
 from guest.settings.problems import KeyPath, Problem
 
@@ -18,6 +19,7 @@ _SELECTORS = ("mac", "name", "position")
 _NOT_FOR_PORTS = (
     "addresses", "gateway4", "gateway6", "dhcp4", "dhcp6", "slaac", "mtu", "dns", "search",
 )  # fmt: skip
+_FQDN_LIMIT = 253  # RFC 1035, without the dot at the end
 _DEVICE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,14}")
 
 
@@ -31,6 +33,9 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
     identity = values.get("identity", {})
     if identity.get("domain") and not identity.get("hostname"):
         yield problem("config.contradiction", ("identity", "domain"), "a domain needs a hostname beside it")
+    elif identity.get("domain") and len(f"{identity['hostname']}.{identity['domain']}") > _FQDN_LIMIT:
+        message = f"makes a name of more than {_FQDN_LIMIT} characters with the hostname"
+        yield problem("config.contradiction", ("identity", "domain"), message)
     opened: dict[str, str] = {}
     for label, unlock in values.get("storage", {}).get("unlock", {}).items():
         place: KeyPath = ("storage", "unlock", label)
@@ -54,7 +59,8 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
             yield problem("config.contradiction", (*path, selector[0]), f"is the same card as [[{chosen[selector]}]]")
         if selector is not None:
             chosen[selector] = label
-        for key, message in (*_of_card(card), *_of_virtual(label, card, cards), *_of_port(label, card, cards)):
+        faults = (*_of_card(card), *_of_virtual(label, card, cards), *_of_port(label, card, cards))
+        for key, message in (*faults, *address_faults(label, card, cards)):
             yield problem("config.contradiction", (*path, key), message)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +35,11 @@ from guest.settings.problems import (
     Problem,
     bad_values,
     index_lines,
+    misplaced_sections,
     syntax_problems,
     unknown_keys,
 )
+from guest.sysroot import READ_LIMIT
 
 if TYPE_CHECKING:
     from guest.sysroot import View
@@ -48,7 +50,14 @@ _DEPTH_LIMIT = 8
 
 def load(medium: View, name: str = DOCUMENT) -> Settings:
     """Reads and checks the document and the scripts it names. Raises DocumentError, CustomizerError."""
-    content = medium.read(name)
+    try:
+        return _load(medium, name)
+    except DocumentError as error:
+        raise DocumentError(tuple(replace(problem, document=name) for problem in error.problems)) from None
+
+
+def _load(medium: View, name: str) -> Settings:
+    content = _read(medium, name)
     if content is None:
         raise CustomizerError(
             "config.no-document",
@@ -56,11 +65,26 @@ def load(medium: View, name: str = DOCUMENT) -> Settings:
             "pack it with `guest-customizer pack`",
         )
     raw = parse(content)
-    scripts, problems = _read_scripts(medium, raw)
+    # An undo runs none of the scripts: the medium may have lost them since.
+    undoes = raw.values.get("request", {}).get("action") is Action.UNDO
+    scripts, problems = ((), ()) if undoes else _read_scripts(medium, raw)
     unlocks, more_problems = _read_unlocks(medium, raw)
     if problems or more_problems:
         raise DocumentError((*problems, *more_problems))
     return _to_settings(raw.values, scripts, unlocks)
+
+
+def _read(medium: View, name: str) -> bytes | None:
+    try:
+        return medium.read(name)
+    except CustomizerError as error:
+        if error.code != "guest.file-too-large":
+            raise
+        # The limit is the same as for a guest's files; what to do about it is not.
+        message = f"{name} on the config medium is larger than {READ_LIMIT} bytes, the most that is read"
+        raise CustomizerError(
+            "config.too-large", message, "let the guest fetch what is that large at first boot"
+        ) from None
 
 
 def secret_values(values: Any) -> tuple[str, ...]:  # noqa: ANN401 (ConfigObj's sections)
@@ -98,6 +122,9 @@ def parse(content: bytes) -> Checked:
         values = ConfigObj(lines, configspec=_schema(), interpolation=False, raise_errors=False, list_values=True)
     except ConfigObjError as error:
         raise DocumentError(tuple(syntax_problems(error))) from None
+    if sections := tuple(misplaced_sections(values, values.configspec, places)):
+        # ConfigObj's validation stumbles over them.
+        raise DocumentError(sections)
     outcome = values.validate(_validator(), preserve_errors=True)
     problems = [*unknown_keys(values, places)]
     if outcome is not True:
@@ -122,8 +149,6 @@ def _validator() -> Validator:
     return Validator(
         {
             "container_uuid": checks.container_uuid,
-            "address4": checks.address4,
-            "address6": checks.address6,
             "addresses": checks.several(checks.address),
             "addresses_with_prefix": checks.several(checks.address_with_prefix),
             "bond_mode": checks.bond_mode,
@@ -133,6 +158,8 @@ def _validator() -> Validator:
             "domains": checks.several(checks.domain),
             "family": checks.choice(*(family.name for family in FAMILIES)),
             "format_version": checks.format_version,
+            "gateway4": checks.gateway4,
+            "gateway6": checks.gateway6,
             "hostname": checks.hostname,
             "interface_name": checks.interface_name,
             "label": checks.label,
@@ -172,7 +199,7 @@ def _read_scripts(medium: View, checked: Checked) -> tuple[tuple[Script, ...], t
     scripts: list[Script] = []
     problems: list[Problem] = []
     for name in checked.values.get("first_boot", {}).get("scripts") or ():
-        content = medium.read(name)
+        content = _read(medium, name)
         if content is None:
             problems.append(
                 Problem(
@@ -182,19 +209,27 @@ def _read_scripts(medium: View, checked: Checked) -> tuple[tuple[Script, ...], t
                     f"there is no file {name} on the config medium",
                 )
             )
-        elif not content.startswith(b"#!"):
-            problems.append(
-                Problem(
-                    "config.bad-value",
-                    path,
-                    checked.lines.get(path),
-                    f"{name} does not start with #!",
-                    "begin it with #!/bin/sh",
-                )
-            )
+        elif fault := _first_line_fault(content):
+            message, hint = fault
+            problems.append(Problem("config.bad-value", path, checked.lines.get(path), f"{name} {message}", hint))
         else:
             scripts.append(Script(name, content))
     return tuple(scripts), tuple(problems)
+
+
+def _first_line_fault(script: bytes) -> tuple[str, str] | None:
+    """(message, hint) where the kernel could not start the script by its first line."""
+    line = script.split(b"\n")[0]
+    if not line.startswith(b"#!"):
+        return "does not start with #!", "begin it with #!/bin/sh"
+    if line.endswith(b"\r"):
+        return (
+            "has Windows line ends: the guest would look for an interpreter whose name ends in one",
+            "convert it with dos2unix",
+        )
+    if not line[2:].strip():
+        return "names no interpreter behind #!", "begin it with #!/bin/sh"
+    return None
 
 
 def _read_unlocks(medium: View, checked: Checked) -> tuple[tuple[Unlock, ...], tuple[Problem, ...]]:
@@ -202,7 +237,7 @@ def _read_unlocks(medium: View, checked: Checked) -> tuple[tuple[Unlock, ...], t
     problems: list[Problem] = []
     for label, unlock in checked.values.get("storage", {}).get("unlock", {}).items():
         name = unlock["key_file"]
-        content = medium.read(name) if name else unlock["passphrase"]
+        content = _read(medium, name) if name else unlock["passphrase"]
         if content is None:
             path = ("storage", "unlock", label, "key_file")
             message = f"there is no file {name} on the config medium"

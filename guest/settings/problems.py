@@ -29,13 +29,14 @@ class Problem:
     line: int | None
     message: str
     hint: str = ""
+    document: str = DOCUMENT  # the file's name
 
     def __str__(self) -> str:
         where = f"line {self.line}" if self.line else "missing"
         return (
-            f"{DOCUMENT}, {where}: {_spell(self.path)}: {self.message}"
+            f"{self.document}, {where}: {_spell(self.path)}: {self.message}"
             if self.path
-            else f"{DOCUMENT}, {where}: {self.message}"
+            else f"{self.document}, {where}: {self.message}"
         )
 
 
@@ -104,6 +105,22 @@ def syntax_problems(error: ConfigObjError) -> Iterator[Problem]:
             )
 
 
+def misplaced_sections(
+    values: Any,  # noqa: ANN401 (ConfigObj's sections)
+    spec: Any,  # noqa: ANN401 (as above)
+    places: dict[KeyPath, int],
+    above: KeyPath = (),
+) -> Iterator[Problem]:
+    """Sections of the document whose name is a key's in the schema."""
+    for name in values.sections:
+        path = (*above, name)
+        expected = spec.get(name, spec.get("__many__"))
+        if isinstance(expected, str):
+            yield Problem("config.bad-value", path, places.get(path), "is a key with a value, not a section")
+        elif expected is not None:
+            yield from misplaced_sections(values[name], expected, places, path)
+
+
 def unknown_keys(values: ConfigObj, places: dict[KeyPath, int]) -> Iterator[Problem]:
     for sections, name in get_extra_values(values):
         spec = values
@@ -113,8 +130,25 @@ def unknown_keys(values: ConfigObj, places: dict[KeyPath, int]) -> Iterator[Prob
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         what = "section" if (*sections, name) in places and isinstance(spec[name], dict) else "key"
         hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known) or 'nothing'}"
+        if "__many__" in (spec.configspec or {}) and not known:
+            hint = "only subsections stand here, under names of your choice"
+        if what == "key" and (home := _home_of(name, values.configspec)):
+            hint = f"belongs into {home}"
         path = (*sections, name)
         yield Problem("config.unknown-key", path, places.get(path), f"there is no such {what}", hint)
+
+
+def _home_of(key: str, spec: Any, above: KeyPath = ()) -> str | None:  # noqa: ANN401 (ConfigObj's sections)
+    """The first section of the schema that has this key, as it is written in a document."""
+    if above and key in spec.scalars:
+        return " ".join(_bracketed(above))
+    homes = (_home_of(key, spec[name], (*above, name)) for name in spec.sections)
+    return next((home for home in homes if home), None)
+
+
+def _bracketed(sections: KeyPath) -> Iterator[str]:
+    for depth, name in enumerate(sections, 1):
+        yield "[" * depth + ("any name" if name.endswith("__many__") else name) + "]" * depth
 
 
 def bad_values(values: ConfigObj, outcome: Any, places: dict[KeyPath, int]) -> Iterator[Problem]:  # noqa: ANN401 (ConfigObj's own nested result)

@@ -263,7 +263,7 @@ def test_tools_that_are_missing(
     tmp_path: Path, document: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    monkeypatch.setattr(sys, "stdin", io.StringIO("word\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"word\n")))
     assert said_by_host(capsys, "hash-password") == "usage.missing-tool"
     assert code_of(lambda: media.pack(document, tmp_path / "x", "floppy")) == "pack.missing-tool"
     machine = vm.Vm(disks=(document,), iso=document, config=None)
@@ -281,7 +281,7 @@ def test_tools_that_fail(tmp_path: Path, document: Path, monkeypatch: pytest.Mon
 
 
 def test_no_password(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
     assert said_by_host(capsys, "hash-password") == "usage.password"
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from guest.changes.hostname import rename_in_hosts
 from guest.changes.oldname import plan_elsewhere, replace_words
+from guest.distro import redhat
 from guest.distro.family import Names, replace_assignment
+from guest.distro.release import Release
 from guest.edits import Overlay, WriteFile
 from guest.sysroot import Sysroot
 
@@ -107,3 +109,23 @@ def test_hosts(hosts: str, addresses: tuple[str, ...], after: str) -> None:
 )
 def test_assignments(old: str, new: str) -> None:
     assert replace_assignment(old, "KEY", "1") == new
+
+
+@pytest.mark.parametrize(
+    ("domain", "name"),
+    [
+        (f"{'a' * 54}.test", f"web1.{'a' * 54}.test"),  # 64 characters
+        (f"{'a' * 55}.test", "web1"),  # sethostname(2) refuses 65, and the guest would have no name at all
+        (None, "web1"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/etc/hostname", redhat.SYSCONFIG_NETWORK])
+def test_red_hat_writes_no_name_that_linux_refuses(tmp_path: Path, path: str, domain: str | None, name: str) -> None:
+    if path == "/etc/hostname":
+        (tmp_path / "usr/lib/systemd").mkdir(parents=True)
+        (tmp_path / "usr/lib/systemd/systemd").touch()
+    with Sysroot(tmp_path) as view:
+        (edit,) = redhat.plan_hostname(view, Release("rhel"), Names("web1", domain))
+    assert isinstance(edit, WriteFile)
+    assert edit.path == path
+    assert edit.content.decode().split("=")[-1].split("\n")[-2] == name

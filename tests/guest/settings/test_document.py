@@ -25,11 +25,49 @@ SAN = "[[san]]\nmac = 52:54:00:12:34:57\n"
             "[identity] hostnam",
             "did you mean `hostname`?",
         ),
+        (START + "hostname = x\n", "config.unknown-key", 3, "no such key", "belongs into [identity]"),
+        (
+            START + "[network]\nmac = 52:54:00:12:34:56\n",
+            "config.unknown-key",
+            4,
+            "no such key",
+            "belongs into [network] [[any name]]",
+        ),
+        (START + "[network]\nlan = x\n", "config.unknown-key", 4, "no such key", "only subsections stand here"),
         (START + "[identiy]\nhostname = x\n", "config.unknown-key", 3, "no such section", "did you mean `identity`?"),
         (START + "[identity]\nhostname = web01.example.com\n", "config.bad-value", 4, "must be one label", ""),
         (START + "[identity]\nhostname = -web\n", "config.bad-value", 4, "must be one label", ""),
         (START + "[identity]\nhostname = a, b\n", "config.bad-value", 4, "not a list", ""),
         (START + "[identity]\ndomain = example.com\n", "config.contradiction", 4, "needs a hostname", ""),
+        (START + "[identity]\nhostname = LocalHost\n", "config.bad-value", 4, "one of its own", ""),
+        (START + f"[identity]\nhostname = a\ndomain = {'ab.' * 84}ab\n", "config.bad-value", 5, "253 characters", ""),
+        (
+            START + f"[identity]\nhostname = abc\ndomain = {'ab.' * 83}ab\n",
+            "config.contradiction",
+            5,
+            "more than 253",
+            "",
+        ),
+        (START + "[dns]\nservers = fe80::5%eth0\n", "config.bad-value", 4, "without a zone", ""),
+        (START + LAN + "addresses = fe80::5%eth0/64\n", "config.bad-value", 6, "without a zone", ""),
+        (START + LAN + "[[[routes]]]\nx = fd00::/8 via fe80::5%eth0\n", "config.bad-value", 7, "without a zone", ""),
+        (START + LAN + "gateway4 = 224.0.0.1\n", "config.bad-value", 6, "no gateway can have", ""),
+        (START + LAN + "gateway4 = 127.0.0.1\n", "config.bad-value", 6, "no gateway can have", ""),
+        (START + LAN + "gateway4 = 255.255.255.255\n", "config.bad-value", 6, "no gateway can have", ""),
+        (START + LAN + "gateway6 = ::\n", "config.bad-value", 6, "no gateway can have", ""),
+        (START + LAN + "[[[routes]]]\nx = 10.9.0.0/16 via 0.0.0.0\n", "config.bad-value", 7, "no gateway can have", ""),
+        (START + "[network]\n[[lan]]\nmac = 00-00-00-00-00-00\n", "config.bad-value", 5, "address of no card", ""),
+        (START + "[dns]\n[[servers]]\n", "config.bad-value", 4, "is a key with a value, not a section", ""),
+        (START + "[first_boot]\n[[commands]]\n", "config.bad-value", 4, "not a section", ""),
+        (START + "[power]\n[[on_success]]\nx = 1\n", "config.bad-value", 4, "[power] on_success: is a key", ""),
+        (START + LAN + "[[[addresses]]]\n", "config.bad-value", 6, "[network] [[lan]] addresses: is a key", ""),
+        (START + LAN + "[[[routes]]]\n[[[[x]]]]\n", "config.bad-value", 7, "not a section", ""),
+        (START + "[id]\n", "config.duplicate", 3, "second time", ""),
+        (START + "[first_boot]\nscripts = ./x.sh\n", "config.bad-value", 4, "in its plain form", ""),
+        (START + "[first_boot]\nscripts = a//x.sh\n", "config.bad-value", 4, "in its plain form", ""),
+        (START + "[first_boot]\nscripts = a/\n", "config.bad-value", 4, "in its plain form", ""),
+        (START + "[first_boot]\nscripts = .\n", "config.bad-value", 4, "in its plain form", ""),
+        (START + "[first_boot]\nscripts = Customization.conf\n", "config.bad-value", 4, "is the document itself", ""),
         (START + "[dns]\nservers = 10.0.0.2/24\n", "config.bad-value", 4, "must be an IP address", ""),
         (START + "[network]\n[[lan]]\nmtu = 1500\n", "config.missing-key", 4, "needs `mac`, `name` or `position`", ""),
         (START + "[network]\n[[lan]]\nmac = 52:54:00:12:34\n", "config.bad-value", 5, "hardware address", ""),
@@ -111,6 +149,7 @@ def test_what_is_no_text_is_refused(content: bytes) -> None:
         parse(content)
 
 
+STATIC = "addresses = 10.0.0.11/24\ngateway4 = 10.0.0.1\n"
 BOND = "[[bond0]]\nbond = active-backup\nports = lan, san\n"
 
 
@@ -146,6 +185,19 @@ BOND = "[[bond0]]\nbond = active-backup\nports = lan, san\n"
             8,
             "names what is made of this section itself",
         ),
+        # Addresses.
+        (
+            LAN + STATIC + SAN + "addresses = 10.0.0.12/24\ngateway4 = 10.0.0.2\n",
+            11,
+            "second default gateway beside [[lan]]'s",
+        ),
+        (LAN + "addresses = 10.0.0.1/24\ngateway4 = 10.0.0.1\n", 7, "is the card's own address"),
+        (LAN + "addresses = 10.0.0.1/24\ngateway4 = 10.0.0.255\n", 7, "its broadcast address"),
+        (LAN + "addresses = 10.0.0.1/24\ngateway4 = 10.0.0.0\n", 7, "its broadcast address"),
+        (LAN + "addresses = 10.0.0.1/24, 10.0.0.1/16\n", 6, "hold an address twice"),
+        (LAN + STATIC + SAN + "addresses = 10.0.0.11/8\n", 10, "hold an address that [[lan]] has too"),
+        (LAN + "mtu = 1500\n[[v]]\nvlan = 4\nparent = lan\nmtu = 9000\n", 10, "is larger than that of [[lan]]"),
+        (LAN + "[[v]]\nvlan = 4\nparent = lan\n[[w]]\nvlan = 4\nparent = lan\n", 10, "is the same VLAN as [[v]]"),
         # Routes.
         (LAN + "dhcp4 = yes\n[[[routes]]]\nx = 0.0.0.0/0 via 10.0.0.1\n", 7, "write it as `gateway4`"),
         (LAN + "dhcp6 = yes\n[[[routes]]]\nx = 10.9.0.0/16 via 10.0.0.1\n", 7, "need an IPv4 address"),
@@ -171,6 +223,25 @@ def test_vlans_bonds_and_bridges() -> None:
         parse(text.encode())
     network = parse(text.replace("[[[routes]]]\nx =", "dhcp4 = yes\n[[[routes]]]\nx =").encode()).values["network"]
     assert list(network) == ["lan", "san", "bond0", "storage", "guests", "br0"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # The ends of a subnet of two, or of one address, are addresses like others.
+        LAN + "addresses = 10.0.0.1/31\ngateway4 = 10.0.0.0\n",
+        LAN + "addresses = 10.0.0.1/32\ngateway4 = 10.0.0.0\n",
+        # Each link has its own link-local addresses, and each IP version its own gateway.
+        LAN + "addresses = fe80::1/64\n" + SAN + "addresses = fe80::1/64\n",
+        LAN + STATIC + SAN + "addresses = 2001:db8::1/64\ngateway6 = fe80::1\n",
+        LAN + STATIC + SAN + "addresses = 10.1.0.1/24\n[[[routes]]]\nx = 0.0.0.0/0 via 10.1.0.2 metric 900\n",
+        LAN + SAN + "[[v]]\nvlan = 4\nparent = lan\n[[w]]\nvlan = 4\nparent = san\n",
+        LAN + "[[v]]\nvlan = 4\nparent = lan\nmtu = 9000\n",
+        f"[identity]\nhostname = abcd\ndomain = {'ab.' * 82}ab\n",
+    ],
+)
+def test_what_only_looks_like_a_contradiction(text: str) -> None:
+    parse((START + text).encode())
 
 
 def test_values() -> None:
