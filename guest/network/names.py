@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from guest.edits import Edit
     from guest.machine.model import Card
+    from guest.network.model import Network
     from guest.network.stack import Stack
     from guest.sysroot import View
 
@@ -168,9 +169,9 @@ def boot_texts(view: View) -> Iterator[str]:
         yield text(view, path) or ""
 
 
-def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card, ...]) -> Iterator[Edit]:
+def plan_names(view: View, network: Network, cards: tuple[Card, ...]) -> Iterator[Edit]:
     """Pins the names where something could give others, and takes away what binds names to cards that are gone."""
-    by_rule = _names_by_rule(view)
+    bound, by_rule = network.interfaces, _names_by_rule(view)
     yield from _plan_rules(view, cards, bound if by_rule else ())
     pinned = {}
     # A .link file counts from systemd 209 on; where 80-net-name-slot.rules is (EL7), that rule is first and wins, and
@@ -184,6 +185,9 @@ def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card,
         content = (
             f"# {interface.mac} keeps its name.\n[Match]\nMACAddress={interface.mac}\n\n[Link]\nName={interface.name}\n"
         )
+        if (mtu := network.mtu_of(interface)) is not None:
+            # The first .link file that fits is the only one: netplan before 0.99 has the MTU in its own alone, after ours.
+            content += f"MTUBytes={mtu}\n"
         yield WriteFile(f"{LINK_FOLDER}/{name}", content.encode(), f"pins the name {interface.name}", mode=0o644)
 
 
