@@ -83,6 +83,8 @@ _PLACES = {
     "netifrc": ("/etc/conf.d/net",),
     "dhcpcd": ("/etc/dhcpcd.conf", "/etc/dhcpcd.exit-hook"),
 }  # fmt: skip
+# What a stack looks for before it reads anything.
+_PROGRAMS = dict.fromkeys(("/usr/sbin/netplan", "/usr/sbin/NetworkManager", "/usr/lib/systemd/systemd-networkd"), b"")
 _ANYWHERE = tuple(path for paths in _PLACES.values() for path in paths)
 
 
@@ -135,7 +137,7 @@ def _stack(stack: Stack) -> Callable[[bytes], None]:
         places = _PLACES.get(stack.name, _ANYWHERE)
         parts = data.split(b"\0\0")
         parts += parts[-1:] * len(places)
-        view = Files(dict(zip(places, parts, strict=False)))
+        view = Files(_PROGRAMS | dict(zip(places, parts, strict=False)))
         for step in (
             lambda: stack.evidence(view, "redhat", (8,)),
             lambda: stack.carries_dns(view),

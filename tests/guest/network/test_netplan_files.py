@@ -1,6 +1,8 @@
 """Other people's netplan files: cut byte for byte, rewritten where that cannot be, refused where netplan could not read them."""
 
 import json
+from contextlib import nullcontext
+from ipaddress import ip_address, ip_interface
 
 import pytest
 import yaml
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from guest.edits import Overlay, SetAside
 from guest.errors import CustomizerError
 from guest.network import netplan, netplan_yaml
-from guest.network.model import BoundInterface, Interface, Network, Resolver
+from guest.network.model import Bond, BondMode, BoundInterface, Interface, Network, Resolver
+from guest.network.netplan_dialect import Dialect
 from guest.sysroot import Sysroot
 
 MAC = "52:54:00:12:34:56"
@@ -165,3 +168,32 @@ def test_what_we_write_is_what_pyyaml_reads():
         "network": {"version": 2, "a b": {}, "list": [], "on": "yes", "0x1": [{"to": "::/0", "n": None}], "é": 'q"\\'}
     }
     assert yaml.safe_load(netplan_yaml.compose(document, "hello")) == document
+
+
+@pytest.mark.parametrize(
+    ("version", "by_network_manager", "interval"),
+    [
+        ((0, 32), False, 1),
+        ((0, 36, 1), False, "100ms"),
+        (None, False, "100ms"),
+        ((0, 32), True, 100),
+        ((1, 1), True, 100),
+    ],
+)
+def test_a_bond_looks_at_its_carriers_every_100_ms(version, by_network_manager, interval):
+    """Where its renderer can be told so: with networkd, a bare 100 is 100 seconds to 18.04's netplan (0.36.1)."""
+    bond = BoundInterface(Interface("b", virtual=Bond(BondMode.XOR, ())), "b", None)
+    definition = Dialect(version, by_network_manager, {"b": "b"}).definition(Network((bond,), Resolver()), bond)
+    assert definition["parameters"]["mii-monitor-interval"] == interval
+
+
+@pytest.mark.parametrize(("package", "refused"), [("nplan", True), ("netplan.io", True), ("other", False)])
+def test_an_old_netplan_is_told_by_either_name_of_its_package(package, refused, guest):
+    """It would refuse the whole file for the word on-link."""
+    (guest / "var/lib/dpkg").mkdir(parents=True)
+    paragraph = f"Package: {package}\nStatus: install ok installed\nVersion: 0.32~17.10.4\n\n"
+    (guest / "var/lib/dpkg/status").write_text(paragraph)
+    outside = Interface("lan", mac=MAC, addresses=(ip_interface("10.0.0.5/32"),), gateways=(ip_address("10.9.9.9"),))
+    network = Network((BoundInterface(outside, "ens3", MAC),), Resolver())
+    with pytest.raises(CustomizerError, match="no on-link gateway") if refused else nullcontext():
+        assert tuple(netplan.render(Sysroot(guest), network))
