@@ -84,7 +84,7 @@ def _labels(merged: dict[str, Any], network: Network) -> dict[str, str]:
     labels = {bound.name: bound.interface.label for bound in network.interfaces if bound.mac is None}
     for name, body in (merged.get("ethernets") or {}).items():
         for bound in network.interfaces:
-            if bound.mac is not None and _fits(name, body or {}, bound):
+            if bound.mac is not None and isinstance(body, dict | None) and _fits(name, body or {}, bound):
                 labels[name] = bound.interface.label
     return labels
 

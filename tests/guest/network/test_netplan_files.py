@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from guest.edits import Overlay, SetAside
 from guest.errors import CustomizerError
 from guest.network import netplan, netplan_yaml
+from guest.network.meaning import verify
 from guest.network.model import Bond, BondMode, BoundInterface, Interface, Network, Resolver
 from guest.network.netplan_dialect import Dialect
 from guest.sysroot import Sysroot
@@ -84,12 +85,17 @@ def test_what_is_cut(before, expected, guest):
     [
         '{"network": {"version": 2, "ethernets": {"ens3": {"dhcp4": true}, "ens9": {"mtu": 1400, "dhcp4": true}}}}',
         HEAD + "  ethernets: {ens3: {dhcp4: true}, ens9: {mtu: 1400, dhcp4: true}}\n",
-        HEAD + "  ethernets:\n    ens3: &same\n      mtu: 1400\n    ens9:\n      <<: *same\n      dhcp4: true\n",
+        HEAD + "  ethernets:\n    ens3:\n      mtu: &same 1400\n    ens9:\n      mtu: *same\n      dhcp4: true\n",
     ],
 )
 def test_what_has_no_lines_of_its_own_is_written_anew(before, guest):
     written = yaml.safe_load(after(guest, before))
     assert written["network"]["ethernets"] == {"ens9": {"mtu": 1400, "dhcp4": True}}
+
+
+HOSTILE = (
+    "!!bool maybe", "!!int ''", "!!timestamp x", "!!timestamp 2001-01-01", "!!set {b}", "!!binary aGVsbG8=", '"\\ud800"',
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -106,6 +112,14 @@ def test_what_has_no_lines_of_its_own_is_written_anew(before, guest):
         "a: &a [x]\nb: &b [*a, *a]\n" + "network: *nothing\n",
         "x" * 70_000,
         "network: !!python/object/apply:os.system ['true']\n",
+        # netplan 0.106: unknown key '<<'.
+        HEAD + "  ethernets:\n    ens3: &same\n      mtu: 1400\n    ens9:\n      <<: *same\n",
+        # What PyYAML stumbles over, or makes something of that no netplan file holds.
+        *(f"{HEAD}  ethernets: {{ens3: {{}}, ens9: {{a: {value}}}}}\n" for value in HOSTILE),
+        HEAD + "  ethernets: {ens3: {}, ens9: &a {x: *a}}\n",
+        "a0: &a0 [x, x, x, x]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 10}]\n" for n in range(1, 12)),
+        "a0: &a0 {a: 1}\n" + "".join(f"a{n}: &a{n} {{!!merge x: [{f'*a{n - 1}, ' * 10}]}}\n" for n in range(1, 12)),
+        HEAD + "  ethernets: {ens3: {}, ens9: {a: " + "[" * 100 + "]" * 100 + "}}\n",
     ],
 )
 def test_what_netplan_could_not_read_is_refused(content, guest):
@@ -118,6 +132,14 @@ def test_what_netplan_could_not_read_is_refused(content, guest):
 def test_hidden_and_other_files_are_not_read(guest):
     assert after(guest, "network: [", name="50-x.yaml.save") == "network: ["
     assert after(guest, "network: [", name=".x.yaml") == "network: ["
+
+
+def test_a_renderer_among_the_cards_is_no_card(guest):
+    """netplan(5): `renderer` stands beside the ids of each device type too."""
+    before = HEAD + "  ethernets:\n    renderer: networkd\n" + OTHER
+    assert after(guest, before) == before
+    overlay = Overlay(Sysroot(guest)).with_edits(tuple(netplan.render(Sysroot(guest), NETWORK)))
+    assert verify(overlay, netplan.STACK, NETWORK) is None
 
 
 def test_a_file_in_usr_lib_is_hidden_by_one_in_etc(guest):
