@@ -142,6 +142,19 @@ def test_a_renderer_among_the_cards_is_no_card(guest):
     assert verify(overlay, netplan.STACK, NETWORK) is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "addresses: 5", "addresses: [x]", "routes: 3", "routes: [3]", "routes: {a: 1}", "nameservers: 3", "nameservers: [1]",
+        "nameservers: {addresses: 3}", "routes: [{to: 0.0.0.0/0, via: 10.0.0.1, metric: [1]}]", "mtu: [1]",
+    ],
+)  # fmt: skip
+def test_a_catch_all_of_another_shape_that_comes_first_cannot_be_read_back(body, guest):
+    (guest / "etc/netplan/50-x.yaml").write_text(f"{HEAD}  ethernets: {{'0': {{match: {{name: '*'}}, {body}}}}}\n")
+    overlay = Overlay(Sysroot(guest)).with_edits(tuple(netplan.render(Sysroot(guest), NETWORK)))
+    assert "ens3" in (verify(overlay, netplan.STACK, NETWORK) or "")
+
+
 def test_a_file_in_usr_lib_is_hidden_by_one_in_etc(guest):
     (guest / "usr/lib/netplan").mkdir(parents=True)
     (guest / "usr/lib/netplan/00-vendor.yaml").write_text(HEAD + "  ethernets:\n    ens3: {}\n" + OTHER)
