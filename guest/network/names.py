@@ -27,6 +27,8 @@ _PERSISTENT_NAME = re.compile(r".*-(?:persistent-net|net_persistent_names).*\.ru
 LINK_FOLDER = "/etc/systemd/network"
 _LINK_PREFIX = "10-guest-customizer-"
 NAME_LIMIT = 15  # IFNAMSIZ without the zero byte
+# What the kernel takes, but for signs that no file of any stack would hold as they are.
+_SOUND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _KERNEL_NAME = re.compile(r"eth\d+")
 # Writes 70-persistent-net.rules: EL6, Debian up to 8, SLES 11 to 15.
 _GENERATOR = "75-persistent-net-generator.rules"
@@ -104,11 +106,11 @@ def _card_names(view: View, stack: Stack, asked: dict[str, str | None], cards: t
     names = {}
     for card in cards:
         name = (
-            _persistent_name(view, card.mac)
-            or _linked_name(view, card.mac)
+            _sound(_persistent_name(view, card.mac))
+            or _sound(_linked_name(view, card.mac))
             or asked.get(card.mac)
             or (card.predicted[0] if predictable and card.predicted else None)
-            or stack.known_name(view, card.mac)
+            or _sound(stack.known_name(view, card.mac))
         )
         if name:
             names[card.mac] = name
@@ -117,6 +119,11 @@ def _card_names(view: View, stack: Stack, asked: dict[str, str | None], cards: t
             counts = (number, *range(len(cards) * 2))  # its own place, else the first that nobody has
             names[card.mac] = next(name for n in counts if (name := f"eth{n}") not in names.values())
     return names
+
+
+def _sound(name: str | None) -> str | None:
+    """A name that the guest's files give, unless it could be no card's: `../x`, one with a line break, half a character."""
+    return name if name is not None and _SOUND_NAME.fullmatch(name) else None
 
 
 def _refuse_same_names(bound: dict[str, BoundInterface]) -> None:

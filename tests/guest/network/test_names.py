@@ -47,6 +47,11 @@ def planted(root, files):
         (UDEV | {RULES: rule(ONE, "lan7")}, ["lan7", "ens4"]),
         (UDEV | {"etc/systemd/network/10-mine.link": link(TWO, "san0")}, ["ens3", "san0"]),
         ({"etc/network/interfaces": f"iface eth5 inet dhcp\n  hwaddress ether {ONE}\n"}, ["eth5", "eth1"]),
+        # No card can have such a name, and files of that name are none that we want to write.
+        (UDEV | {RULES: rule(ONE, "../../x")}, ["ens3", "ens4"]),
+        (UDEV | {RULES: rule(ONE, "."), "etc/systemd/network/10-mine.link": link(TWO, "$(x)")}, ["ens3", "ens4"]),
+        ({"etc/network/interfaces": f"iface é5 inet dhcp\n  hwaddress ether {ONE}\n"}, ["eth0", "eth1"]),
+        (UDEV | {RULES: rule(ONE, "a-name-of-sixteen")}, ["ens3", "ens4"]),
         # Our own pin of an earlier run is no say of the guest's.
         (UDEV | {"etc/systemd/network/10-guest-customizer-ens9.link": link(ONE, "ens9")}, ["ens3", "ens4"]),
     ],
