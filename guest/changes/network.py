@@ -26,7 +26,7 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note | Check]:
         return
     network = Network(bind(view, stack, settings.interfaces, cards), settings.resolver)
     handed_over = cloudinit.takes_network(context, view)
-    yield from plan_names(view, network.interfaces, cards)
+    yield from plan_names(view, network, cards)
     for other in STACKS:
         if other is not stack or handed_over:
             yield from other.disown(view, network.interfaces)

@@ -37,7 +37,7 @@ def evidence(view: View, family: str, version: tuple[int, ...]) -> str | None:
         return None
     identity, major = release(view)
     last = _LAST_WITH_IFCFG.get(identity, _LAST_WITH_IFCFG[""])
-    starts = sysv_starts(view, "network", ("/etc/rc.d/rc3.d", "/etc/rc3.d"))
+    starts = _starts_network(view)
     managed = network_manager_is_enabled(view)
     if family == "redhat" and version and 1 <= (major or version[0]) <= last:
         if networkd.is_enabled(view) and not managed and not starts:
@@ -46,6 +46,10 @@ def evidence(view: View, family: str, version: tuple[int, ...]) -> str | None:
     if starts and not managed:
         return "the network service is started by SysV init"
     return None
+
+
+def _starts_network(view: View) -> bool:
+    return sysv_starts(view, "network", ("/etc/rc.d/rc3.d", "/etc/rc3.d"))
 
 
 def _is_el5(view: View) -> bool:
@@ -71,11 +75,13 @@ def known_name(view: View, mac: str) -> str | None:
 
 def render(view: View, network: Network) -> Iterator[Edit]:
     _refuse_what_is_missing(view, network)
-    el5 = _is_el5(view)
+    el5, by_network = _is_el5(view), _has_old_network_manager(view) and _starts_network(view)
     files: dict[str, list[str]] = {}
     for bound in network.interfaces:
         heading = f"# [[{bound.interface.label}]] by guest-customizer"
         files[f"ifcfg-{bound.name}"] = [heading, *_profile(network, bound, el5)]
+        if by_network and _has_route_without_gateway(bound):
+            files[f"ifcfg-{bound.name}"].append("NM_CONTROLLED=no")
         for number, address in enumerate(bound.interface.of(4).addresses[1:] if el5 else (), 1):
             alias = [
                 f"DEVICE={bound.name}:{number}",
@@ -99,6 +105,7 @@ def _refuse_what_is_missing(view: View, network: Network) -> None:
     """What initscripts need another package for; NetworkManager brings it all itself."""
     _, major = release(view)
     by_initscripts = not network_manager_is_enabled(view)
+    by_old_manager = _has_old_network_manager(view) and not by_initscripts and not _starts_network(view)
     for bound in network.interfaces:
         label, virtual = bound.interface.label, bound.interface.virtual
         if isinstance(virtual, Bridge) and by_initscripts and major <= 7 and not exists(view, "/usr/sbin/brctl"):
@@ -108,8 +115,21 @@ def _refuse_what_is_missing(view: View, network: Network) -> None:
             if found is None or int(found[1] or found[2]) != virtual.id:
                 hint = "leave out `name`, or call it after its parent and number: eth0.42"
                 raise inexpressible("ifcfg", label, "a VLAN's name has to end with its number", hint)
+        if by_old_manager and _has_route_without_gateway(bound):
+            hint = "give the card an address in its gateway's subnet, or enable the network service in the template"
+            raise inexpressible("ifcfg", label, "its NetworkManager has no route without a gateway", hint)
         if bound.interface.dhcp6 and _is_el5(view) and not exists(view, "/sbin/dhcp6c"):
             raise inexpressible("ifcfg", label, "DHCPv6 needs dhcpv6-client", "install dhcpv6-client in the template")
+
+
+def _has_old_network_manager(view: View) -> bool:
+    """Up to EL6: it passes over a whole profile whose route file has a line without a gateway."""
+    return 0 < release(view)[1] <= 6
+
+
+def _has_route_without_gateway(bound: BoundInterface) -> bool:
+    sides = [bound.interface.of(version) for version, _ in _ROUTE_FILES]
+    return any(" via " not in line for side in sides for line in _route_lines(bound.name, side))
 
 
 def _profile(network: Network, bound: BoundInterface, el5: bool) -> Iterator[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from guest.edits import Edit
     from guest.machine.model import Card
+    from guest.network.model import Network
     from guest.network.stack import Stack
     from guest.sysroot import View
 
@@ -26,6 +27,8 @@ _PERSISTENT_NAME = re.compile(r".*-(?:persistent-net|net_persistent_names).*\.ru
 LINK_FOLDER = "/etc/systemd/network"
 _LINK_PREFIX = "10-guest-customizer-"
 NAME_LIMIT = 15  # IFNAMSIZ without the zero byte
+# What the kernel takes, but for signs that no file of any stack would hold as they are.
+_SOUND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _KERNEL_NAME = re.compile(r"eth\d+")
 # Writes 70-persistent-net.rules: EL6, Debian up to 8, SLES 11 to 15.
 _GENERATOR = "75-persistent-net-generator.rules"
@@ -103,11 +106,11 @@ def _card_names(view: View, stack: Stack, asked: dict[str, str | None], cards: t
     names = {}
     for card in cards:
         name = (
-            _persistent_name(view, card.mac)
-            or _linked_name(view, card.mac)
+            _sound(_persistent_name(view, card.mac))
+            or _sound(_linked_name(view, card.mac))
             or asked.get(card.mac)
             or (card.predicted[0] if predictable and card.predicted else None)
-            or stack.known_name(view, card.mac)
+            or _sound(stack.known_name(view, card.mac))
         )
         if name:
             names[card.mac] = name
@@ -116,6 +119,11 @@ def _card_names(view: View, stack: Stack, asked: dict[str, str | None], cards: t
             counts = (number, *range(len(cards) * 2))  # its own place, else the first that nobody has
             names[card.mac] = next(name for n in counts if (name := f"eth{n}") not in names.values())
     return names
+
+
+def _sound(name: str | None) -> str | None:
+    """A name that the guest's files give, unless it could be no card's: `../x`, one with a line break, half a character."""
+    return name if name is not None and _SOUND_NAME.fullmatch(name) else None
 
 
 def _refuse_same_names(bound: dict[str, BoundInterface]) -> None:
@@ -168,9 +176,9 @@ def boot_texts(view: View) -> Iterator[str]:
         yield text(view, path) or ""
 
 
-def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card, ...]) -> Iterator[Edit]:
+def plan_names(view: View, network: Network, cards: tuple[Card, ...]) -> Iterator[Edit]:
     """Pins the names where something could give others, and takes away what binds names to cards that are gone."""
-    by_rule = _names_by_rule(view)
+    bound, by_rule = network.interfaces, _names_by_rule(view)
     yield from _plan_rules(view, cards, bound if by_rule else ())
     pinned = {}
     # A .link file counts from systemd 209 on; where 80-net-name-slot.rules is (EL7), that rule is first and wins, and
@@ -184,6 +192,9 @@ def plan_names(view: View, bound: tuple[BoundInterface, ...], cards: tuple[Card,
         content = (
             f"# {interface.mac} keeps its name.\n[Match]\nMACAddress={interface.mac}\n\n[Link]\nName={interface.name}\n"
         )
+        if (mtu := network.mtu_of(interface)) is not None:
+            # The first .link file that fits is the only one: netplan before 0.99 has the MTU in its own alone, after ours.
+            content += f"MTUBytes={mtu}\n"
         yield WriteFile(f"{LINK_FOLDER}/{name}", content.encode(), f"pins the name {interface.name}", mode=0o644)
 
 

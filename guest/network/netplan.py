@@ -78,7 +78,9 @@ def render(view: View, network: Network) -> Iterator[Edit]:
     yield from _cut(others, stale)
     left = {key for file in files for key in file.definitions()} - stale
     ids = _ids(network, files, left)
-    dialect = Dialect(dpkg_version(view, "netplan.io"), renderer == "NetworkManager", ids)
+    # The package was called nplan until 18.04.
+    version = dpkg_version(view, "netplan.io") or dpkg_version(view, "nplan")
+    dialect = Dialect(version, renderer == "NetworkManager", ids)
     top: dict[str, Any] = {"version": 2}
     if renderer:
         top["renderer"] = renderer

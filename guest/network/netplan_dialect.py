@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # dhcp4-overrides and dhcp6-overrides: an older netplan would refuse the whole file.
 _OVERRIDES: Version = (0, 95)
+# on-link and scope of a route; an older netplan (17.10 has 0.32) would refuse the whole file.
+_ON_LINK: Version = (0, 34)
+# Intervals with a unit. Before, they are whole seconds to networkd; without one 0.36.1 takes them so too, later ones for milliseconds.
+_UNITS: Version = (0, 35)
 # From here on the NetworkManager renderer takes on-link; before, it refused the file.
 _NM_ON_LINK: Version = (0, 106)
 
@@ -50,7 +54,7 @@ class Dialect:
             case Vlan(parent=parent, id=number):
                 return {"id": number, "link": self.ids[parent]}
             case Bond(mode=mode, ports=ports):
-                parameters: dict[str, Any] = {"mode": mode.value, "mii-monitor-interval": BOND_MIIMON_MS}
+                parameters: dict[str, Any] = {"mode": mode.value, "mii-monitor-interval": self._miimon}
                 return {"interfaces": [self.ids[port] for port in ports], "parameters": parameters}
             case Bridge(ports=ports):
                 # Without a delay of 0 its ports pass nothing for the first 15 s, spanning tree or not.
@@ -58,6 +62,12 @@ class Dialect:
                 return {"interfaces": [self.ids[port] for port in ports], "parameters": parameters}
         # With set-name, [Match] holds the name too: else VLANs would fit, which inherit the MAC.
         return {"match": {"macaddress": bound.mac}, "set-name": bound.name}
+
+    @property
+    def _miimon(self) -> int | str:
+        if self.by_network_manager:
+            return BOND_MIIMON_MS  # is handed on as it stands, and NetworkManager takes numbers alone
+        return 1 if self._is_before(_UNITS) else f"{BOND_MIIMON_MS}ms"
 
     def _dhcp(self, network: Network, bound: BoundInterface) -> dict[str, Any]:
         interface = bound.interface
@@ -75,7 +85,7 @@ class Dialect:
 
     def _passed_through(self, bound: BoundInterface, without_dns: list[int]) -> dict[str, str]:
         """What netplan has no words for, but hands on to NetworkManager."""
-        knows = self.version is None or self.version >= _NM_ON_LINK
+        knows = not self._is_before(_NM_ON_LINK)
         found = {f"ipv{version}.ignore-auto-dns": "true" for version in without_dns} if knows else {}
         if bound.interface.slaac is False and not bound.interface.of(6).addresses:
             # It would say `ignore`: the kernel takes what a router advertises then.
@@ -87,7 +97,10 @@ class Dialect:
 
     @property
     def lacks_overrides(self) -> bool:
-        return self.version is not None and self.version < _OVERRIDES
+        return self._is_before(_OVERRIDES)
+
+    def _is_before(self, version: Version) -> bool:
+        return self.version is not None and self.version < version
 
     def _nm_auto6(self, network: Network, bound: BoundInterface) -> bool:
         """Whether the NetworkManager renderer says `dhcp6: true`, which is NetworkManager's method `auto`.
@@ -131,25 +144,22 @@ class Dialect:
         if route.via is not None:
             found["via"] = str(route.via)
             if not side.reaches(route.via):
-                self._refuse(
-                    bound, self.version is not None and self.version < _NM_ON_LINK, "on-link gateway for a route"
-                )
+                self._refuse(bound, _NM_ON_LINK, "on-link gateway for a route")
                 found["on-link"] = True
         else:
-            self._refuse(bound, True, "route without a gateway")
+            self._refuse(bound, None, "route without a gateway")
             found["scope"] = "link"
         if route.metric is not None:
             found["metric"] = route.metric
         return found
 
-    def _refuse(self, bound: BoundInterface, too_old: bool, what: str) -> None:
-        if self.by_network_manager and too_old:
-            raise inexpressible(
-                "netplan",
-                bound.interface.label,
-                f"its NetworkManager renderer has no {what}",
-                "give the route a gateway inside the interface's own subnets",
-            )
+    def _refuse(self, bound: BoundInterface, with_nm: Version | None, what: str) -> None:
+        """Refuses what this version has no words for, or its NetworkManager renderer none before `with_nm` (None: ever)."""
+        hint = "give the route a gateway inside the interface's own subnets"
+        if self._is_before(_ON_LINK):
+            raise inexpressible("netplan", bound.interface.label, f"its version has no {what}", hint)
+        if self.by_network_manager and (with_nm is None or self._is_before(with_nm)):
+            raise inexpressible("netplan", bound.interface.label, f"its NetworkManager renderer has no {what}", hint)
 
     def _nameservers(self, network: Network, bound: BoundInterface) -> dict[str, Any]:
         resolver = network.resolver_of(bound)

@@ -18,6 +18,14 @@ ANYWHERE: dict[IpVersion, str] = {4: "0.0.0.0/0", 6: "::/0"}  # `default` is und
 
 
 def recover(view: View, network: Network, bound: BoundInterface) -> Interface | None:
+    try:
+        return _recover(view, network, bound)
+    except (TypeError, AttributeError) as error:
+        # The definition in force may be another file's, with a text or a list where netplan's grammar has a mapping.
+        raise ValueError(bound.name) from error
+
+
+def _recover(view: View, network: Network, bound: BoundInterface) -> Interface | None:
     files = list(netplan_yaml.read_all(view))
     merged = netplan_yaml.merge(files)
     found = _definition_in_force(merged, bound)
@@ -76,7 +84,8 @@ def _recover_route(route: dict[str, Any]) -> Route:
     to = str(route["to"])
     if to == "default":
         to = ANYWHERE[4 if via is None or via.version == 4 else 6]
-    return Route(ipaddress.ip_network(to), via, route.get("metric"))
+    metric = route.get("metric")
+    return Route(ipaddress.ip_network(to), via, None if metric is None else int(metric))
 
 
 def _labels(merged: dict[str, Any], network: Network) -> dict[str, str]:
@@ -84,7 +93,7 @@ def _labels(merged: dict[str, Any], network: Network) -> dict[str, str]:
     labels = {bound.name: bound.interface.label for bound in network.interfaces if bound.mac is None}
     for name, body in (merged.get("ethernets") or {}).items():
         for bound in network.interfaces:
-            if bound.mac is not None and _fits(name, body or {}, bound):
+            if bound.mac is not None and isinstance(body, dict | None) and _fits(name, body or {}, bound):
                 labels[name] = bound.interface.label
     return labels
 

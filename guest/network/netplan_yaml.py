@@ -27,6 +27,7 @@ DEVICE_TYPES = (
 )  # fmt: skip
 # A real one has a hundred lines. PyYAML reads some 50 kB in a second under emulation.
 _SIZE_LIMIT = 64 * 1024
+_NODE_LIMIT, _DEPTH_LIMIT = 64 * 1024, 32
 Key = tuple[str, str]  # (device type, id)
 
 
@@ -108,6 +109,8 @@ def _is_sound(definitions: Any) -> bool:  # noqa: ANN401 (YAML)
         if not isinstance(body, dict | None):
             return False
         values = body or {}
+        if "<<" in values:
+            return False
         match, ports = values.get("match", {}), values.get("interfaces", [])
         if not isinstance(match, dict) or not isinstance(ports, list):
             return False
@@ -123,9 +126,28 @@ def _load(content: str) -> Any:  # noqa: ANN401 (YAML)
     if len(content) > _SIZE_LIMIT:
         raise ValueError(len(content))
     try:
-        return yaml.load(content, _loader(yaml))  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+        loaded = yaml.load(content, _loader(yaml))  # noqa: S506 (a SafeLoader)
+    except (yaml.YAMLError, RecursionError, LookupError, AttributeError) as error:
+        # The last two are how PyYAML stumbles over `!!bool maybe` and `!!timestamp x`.
         raise ValueError(content) from error
+    _refuse_what_grows(loaded)
+    return loaded
+
+
+def _refuse_what_grows(loaded: Any) -> None:  # noqa: ANN401 (YAML)
+    """Raises ValueError for what aliases make endless or huge, and for values that netplan has no use for (`!!set`)."""
+    waiting, seen = [(loaded, 0)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        seen += 1
+        if seen > _NODE_LIMIT or depth > _DEPTH_LIMIT or not isinstance(value, dict | list | str | int | None):
+            raise ValueError(seen)
+        if isinstance(value, dict):
+            waiting += [(inner, depth + 1) for item in value.items() for inner in item]
+        elif isinstance(value, list):
+            waiting += [(inner, depth + 1) for inner in value]
+        elif isinstance(value, str):
+            value.encode("utf-8", "surrogateescape")  # "\ud800" is half a character
 
 
 def _loader(yaml: Any) -> Any:  # noqa: ANN401 (untyped library)
@@ -134,11 +156,13 @@ def _loader(yaml: Any) -> Any:  # noqa: ANN401 (untyped library)
 
         yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
+        def flatten_mapping(self, node: Any) -> None:  # noqa: ANN401 (untyped library)
+            """Nothing: merge keys (`<<`), which can grow without end, are unknown keys to netplan."""
+
     for tag, pattern, first in (
         ("bool", r"(?:[Tt]rue|[Yy]es|[Oo]n|y|[Ff]alse|[Nn]o|[Oo]ff|n)", "TtYyOoFfNn"),
         ("int", r"(?:0|[1-9][0-9]*)", "0123456789"),
         ("null", r"(?:~|null|)", ["~", "n", ""]),
-        ("merge", r"<<", "<"),
     ):
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^{pattern}$"), list(first))
     Loader.bool_values |= {"y": True, "n": False}

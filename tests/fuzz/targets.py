@@ -16,10 +16,11 @@ from guest.errors import CustomizerError
 from guest.journal import REQUESTS, encode_journal, read_journal
 from guest.labels import read_policy
 from guest.machine.description import parse_machine
-from guest.machine.model import BlockDevice
+from guest.machine.model import BlockDevice, Card
 from guest.network import STACKS
 from guest.network.meaning import verify
 from guest.network.model import BoundInterface, Interface, Network, Resolver, Route
+from guest.network.names import LINK_FOLDER, PERSISTENT_RULES, bind, plan_names
 from guest.protocol import MARKER, parse_line, parse_result
 from guest.settings.document import load
 from guest.storage.fstab import parse_fstab
@@ -83,6 +84,8 @@ _PLACES = {
     "netifrc": ("/etc/conf.d/net",),
     "dhcpcd": ("/etc/dhcpcd.conf", "/etc/dhcpcd.exit-hook"),
 }  # fmt: skip
+# What a stack looks for before it reads anything.
+_PROGRAMS = dict.fromkeys(("/usr/sbin/netplan", "/usr/sbin/NetworkManager", "/usr/lib/systemd/systemd-networkd"), b"")
 _ANYWHERE = tuple(path for paths in _PLACES.values() for path in paths)
 
 
@@ -135,7 +138,7 @@ def _stack(stack: Stack) -> Callable[[bytes], None]:
         places = _PLACES.get(stack.name, _ANYWHERE)
         parts = data.split(b"\0\0")
         parts += parts[-1:] * len(places)
-        view = Files(dict(zip(places, parts, strict=False)))
+        view = Files(_PROGRAMS | dict(zip(places, parts, strict=False)))
         for step in (
             lambda: stack.evidence(view, "redhat", (8,)),
             lambda: stack.carries_dns(view),
@@ -147,6 +150,16 @@ def _stack(stack: Stack) -> Callable[[bytes], None]:
             allowing_our_own(step)
 
     return target
+
+
+def names(data: bytes) -> None:
+    places = (PERSISTENT_RULES, f"{LINK_FOLDER}/10-x.link", "/etc/default/grub")
+    found = dict(zip(places, data.split(b"\0\0"), strict=False))
+    card = Card("eth0", _BOUND.mac or "", ("ens3",))
+    for rule in ("80-net-setup-link.rules", "75-persistent-net-generator.rules"):
+        guest = Files(found | {f"/lib/udev/rules.d/{rule}": b""})
+        bound = bind(guest, STACKS[0], (_CARD,), (card,))
+        list(plan_names(guest, Network(bound, Resolver()), (card,)))
 
 
 def allowing_our_own(step: Callable[[], object]) -> None:
@@ -164,6 +177,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "result": result,
     "journal": journal,
     "machine": machine,
+    "names": names,
     **{stack.name: _stack(stack) for stack in STACKS},
 }
 
@@ -184,7 +198,11 @@ WORDS: dict[str, tuple[bytes, ...]] = {
     "ifupdown": (b"auto eth0\n", b"iface eth0 inet static\n", b"    address 10.0.0.11/24\n", b"source /etc/network/*\n", b"netmask ",
                  b"mapping *\n", b"up ip route add ", b"\\\n", b"inet6 auto\n", b"hwaddress ", b"\0\0"),
     "netplan": (b"network:\n", b"  version: 2\n", b"  ethernets:\n", b"    eth0:\n", b"      match: {macaddress: '52:54:00:12:34:56'}\n",
-                b"      addresses: [10.0.0.11/24]\n", b"      routes:\n      - {to: default, via: 10.0.0.1}\n", b"&a ", b"*a", b"<<: "),
+                b"      addresses: [10.0.0.11/24]\n", b"      routes:\n      - {to: default, via: 10.0.0.1}\n", b"&a ", b"*a", b"<<: ",
+                b"    renderer: networkd\n", b"!!bool ", b"!!timestamp ", b"!!set ", b"  vlans:\n", b"    v: {id: 5, link: eth0}\n",
+                b"{", b"}", b"["),
+    "names": (b"[Match]\n", b"MACAddress=52:54:00:12:34:56\n", b"[Link]\n", b"Name=", b'ATTR{address}=="52:54:00:12:34:56"', b'NAME="eth0"',
+              b'NAME="', b"net.ifnames=0", b"\xff", b"\0\0"),
     "networkd": (b"[Match]\n", b"Name=eth0\n", b"MACAddress=52:54:00:12:34:56\n", b"[Network]\n", b"Address=", b"[Route]\n", b"Gateway=",
                  b"[NetDev]\n", b"Kind=vlan\n", b"[Link]\n", b"MTUBytes=", b"\0\0"),
     "suse": (b"BOOTPROTO='static'\n", b"IPADDR='10.0.0.11/24'\n", b"IPADDR_1=", b"NETMASK=", b"default 10.0.0.1 - -\n", b"BONDING_SLAVE_0=",

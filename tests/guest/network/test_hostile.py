@@ -63,8 +63,8 @@ def test_whatever_stands_there_is_handled(tmp_path_factory, files):
             with suppress(CustomizerError):
                 stack.evidence(view, "debian", (12,))
                 names = bind(view, stack, (LAN,), cards)
-                overlay = Overlay(view).with_edits((*plan_names(view, names, cards), *stack.disown(view, names)))
                 network = Network(names, Resolver())
+                overlay = Overlay(view).with_edits((*plan_names(view, network, cards), *stack.disown(view, names)))
                 after = overlay.with_edits(tuple(stack.render(overlay, network)))
                 assert verify(after, stack, network) is None, stack.name
 

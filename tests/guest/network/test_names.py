@@ -1,12 +1,14 @@
 """Which name a card gets, and what holds it to that name in each release (FACTS-distros 4)."""
 
+from dataclasses import replace
+
 import pytest
 
 from guest.edits import Overlay, SetAside
 from guest.errors import CustomizerError
 from guest.machine.model import Card
 from guest.network import ifupdown, networkd
-from guest.network.model import Bond, BondMode, Interface, Vlan
+from guest.network.model import Bond, BondMode, Interface, Network, Resolver, Vlan
 from guest.network.names import bind, plan_names
 from guest.sysroot import Sysroot
 
@@ -45,6 +47,11 @@ def planted(root, files):
         (UDEV | {RULES: rule(ONE, "lan7")}, ["lan7", "ens4"]),
         (UDEV | {"etc/systemd/network/10-mine.link": link(TWO, "san0")}, ["ens3", "san0"]),
         ({"etc/network/interfaces": f"iface eth5 inet dhcp\n  hwaddress ether {ONE}\n"}, ["eth5", "eth1"]),
+        # No card can have such a name, and files of that name are none that we want to write.
+        (UDEV | {RULES: rule(ONE, "../../x")}, ["ens3", "ens4"]),
+        (UDEV | {RULES: rule(ONE, "."), "etc/systemd/network/10-mine.link": link(TWO, "$(x)")}, ["ens3", "ens4"]),
+        ({"etc/network/interfaces": f"iface é5 inet dhcp\n  hwaddress ether {ONE}\n"}, ["eth0", "eth1"]),
+        (UDEV | {RULES: rule(ONE, "a-name-of-sixteen")}, ["ens3", "ens4"]),
         # Our own pin of an earlier run is no say of the guest's.
         (UDEV | {"etc/systemd/network/10-guest-customizer-ens9.link": link(ONE, "ens9")}, ["ens3", "ens4"]),
     ],
@@ -79,11 +86,11 @@ def test_a_name_that_another_card_has_is_not_given_again(tmp_path):
     assert [b.name for b in bound] == ["eth1", "eth0"]
 
 
-def pins(files, root):
+def pins(files, root, interfaces=(LAN,)):
     """{path: content} of what holds names; None for what goes."""
     view = planted(root, files)
-    bound = bind(view, networkd.STACK, (LAN,), CARDS)
-    edits = Overlay(view).with_edits(tuple(plan_names(view, bound, CARDS))).edits
+    network = Network(bind(view, networkd.STACK, interfaces, CARDS), Resolver())
+    edits = Overlay(view).with_edits(tuple(plan_names(view, network, CARDS))).edits
     return {edit.path.lstrip("/"): None if isinstance(edit, SetAside) else edit.content.decode() for edit in edits}
 
 
@@ -127,3 +134,13 @@ OURS = "etc/systemd/network/10-guest-customizer-ens3.link"
 )
 def test_pins(files, expected, tmp_path):
     assert pins(files, tmp_path) == expected
+
+
+def test_a_pin_holds_the_mtu_too(tmp_path):
+    """netplan before 0.99 (Ubuntu 18.04 as released) writes it into its own .link file only, which udev does not come to."""
+    bond = Interface("bundle", virtual=Bond(BondMode.XOR, ("san",)), mtu=9000)
+    pinned = pins(UDEV, tmp_path, (replace(LAN, mtu=1400), SAN, bond))
+    assert pinned == {
+        OURS: f"# {ONE} keeps its name.\n" + link(ONE, "ens3") + "MTUBytes=1400\n",
+        OURS.replace("ens3", "ens4"): f"# {TWO} keeps its name.\n" + link(TWO, "ens4") + "MTUBytes=9000\n",
+    }
