@@ -80,7 +80,8 @@ def converse(running: subprocess.Popen[bytes], answers: list[bytes], seconds: fl
         if data == b"":
             return said
         said += data or b""
-        if answers and said.find(b"leave it with exit", seen) >= 0:
+        offered = said.find(b"leave it with exit", seen)
+        if answers and offered >= 0 and said.find(b"# ", offered) >= 0:
             seen = len(said)
             time.sleep(1)  # the shell's own start throws away what was typed before it
             running.stdin.write(answers.pop(0))

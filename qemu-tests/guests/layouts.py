@@ -216,12 +216,14 @@ luks() {
 opened() { printf %s "$2" | cryptsetup open --type luks --key-file - "$1" "$3"; udevadm settle; }
 close_all() {
   for _ in 1 2 3; do
-    ls -d /sys/block/dm-* /sys/block/md[0-9]* >/dev/null 2>&1 || return 0
+    ls -d /sys/block/dm-* /sys/block/md[0-9]* >/dev/null 2>&1 || break
     dmsetup remove_all 2>/dev/null || true
     lvm vgchange -q -an >/dev/null 2>&1 || true
     for array in /dev/md[0-9]*; do [ -b "$array" ] && mdadm --stop --quiet "$array" 2>/dev/null || true; done
     udevadm settle
   done
+  # dmsetup tells LVM nothing, whose links stay; and vgcreate takes no name that stands in /dev.
+  for link in /dev/*/*; do [ -L "$link" ] && [ ! -e "$link" ] && rm -f "$link" && rmdir "${link%/*}" 2>/dev/null || true; done
 }
 vgcreate() { lvm vgcreate -q "$@" >/dev/null 2>&1 || lvm vgcreate "$@"; }
 lvcreate() { lvm lvcreate -q --yes --wipesignatures y "$@" >/dev/null 2>&1 || lvm lvcreate --yes "$@"; udevadm settle; }
