@@ -222,8 +222,9 @@ close_all() {
     for array in /dev/md[0-9]*; do [ -b "$array" ] && mdadm --stop --quiet "$array" 2>/dev/null || true; done
     udevadm settle
   done
-  # dmsetup tells LVM nothing, whose links stay; and vgcreate takes no name that stands in /dev.
-  for link in /dev/*/*; do [ -L "$link" ] && [ ! -e "$link" ] && rm -f "$link" && rmdir "${link%/*}" 2>/dev/null || true; done
+  # dmsetup tells LVM nothing, whose folders stay; and vgcreate takes no name that stands in /dev.
+  for link in /dev/*/*; do if [ -L "$link" ] && [ ! -e "$link" ]; then rm -f "$link"; fi; done
+  for folder in /dev/*/; do rmdir "$folder" 2>/dev/null || true; done
 }
 vgcreate() { lvm vgcreate -q "$@" >/dev/null 2>&1 || lvm vgcreate "$@"; }
 lvcreate() { lvm lvcreate -q --yes --wipesignatures y "$@" >/dev/null 2>&1 || lvm lvcreate --yes "$@"; udevadm settle; }
