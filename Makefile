@@ -89,7 +89,7 @@ KERNEL_READY := $(KERNEL)
 MODULES_FROM := $(MODULES)
 endif
 
-$(BUILD)/customizer/.complete: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/find_library.py setup/requirements.txt | .venv/.complete
+$(BUILD)/customizer/.complete: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/stand_ins.py setup/requirements.txt | .venv/.complete
 	@$(PYTHON) initrd-build/freeze.py --output $(BUILD)/customizer
 	@touch $@
 

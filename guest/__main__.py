@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
+from typing import NoReturn
 
 from guest import __version__
 from guest.errors import CustomizerError, OutOfTimeError
@@ -16,15 +16,15 @@ _MARGIN_SECONDS = 30
 
 def main(argv: list[str]) -> int:
     if argv[:1] == ["run"]:
-        return run_in_initrd()
+        run_in_initrd()
     # Not needed in the initrd, where each import costs: argparse alone takes 0.2 s under TCG.
     from guest import tree  # noqa: PLC0415
 
     return tree.main(argv)
 
 
-def run_in_initrd() -> int:
-    """Customizes the guest of this machine and reports; never raises. 0 ok, 1 failed (init reads the files in RUN)."""
+def run_in_initrd() -> NoReturn:
+    """Customizes the guest of this machine and reports; never raises. Exits with 0 ok, 1 failed (init reads the files in RUN)."""
     import pyudev  # noqa: PLC0415 (not for plan and apply)
 
     from guest import pipeline  # noqa: PLC0415 (not for plan and apply)
@@ -53,7 +53,8 @@ def run_in_initrd() -> int:
     report.result(result)
     _tell_init("result-sent", "")
     _tell_init("power", result.power)
-    return 0 if result.is_ok else 1
+    # All is said and written; taking the interpreter down in order would take another 0.1 s.
+    os._exit(0 if result.is_ok else 1)
 
 
 def _kernel_command_line() -> str:
@@ -92,6 +93,8 @@ def _disk_error(error: OSError) -> CustomizerError:
 
 
 def _bug(error: Exception) -> CustomizerError:
+    import traceback  # noqa: PLC0415 (not needed where all goes well)
+
     # The names and lines, not the values: an exception's text may quote what it stumbled over.
     places = "; ".join(f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:])
     return CustomizerError(

@@ -11,6 +11,7 @@ from guest.distro.release import Release, find_release
 from guest.distro.unsupported import find_unsupported
 from guest.errors import CustomizerError, OutOfTimeError
 from guest.network import find_stack
+from guest.remembered import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ class Decision:
 
 def decide(settings: Settings, machine: Machine, view: View) -> Decision:
     """Raises CustomizerError for whatever cannot be done; nothing has been written then."""
+    view = Remembered(view)
     release, family, warning = inspect(settings, view)
     guest, because = _with_stack(settings, view, release, family)
     plan, notes, checks = plan_changes(Context(settings, guest, machine), view)

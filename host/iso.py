@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 VOLUME_ID = "GUESTCUSTOMIZER"
 
 # no_timer_check, as cloud images have it: on a starved host the timer looks broken, and the kernel panics (seen under TCG).
-DEFAULT_COMMAND_LINE = "console=ttyS0,115200 console=tty0 selinux=0 panic=30 usb-storage.delay_use=0 quiet cryptomgr.notests no_timer_check"
+# mitigations=off: they keep programs from reading each other's and the kernel's memory, and here runs none but our own; they
+# cost 2 % of the boot.
+DEFAULT_COMMAND_LINE = (
+    "console=ttyS0,115200 console=tty0 selinux=0 panic=30 usb-storage.delay_use=0 quiet cryptomgr.notests no_timer_check "
+    "mitigations=off"
+)
 
 SECTOR = 2048
 MIB = 2**20

@@ -11,13 +11,18 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# What the program imports on its way through a run.
+RECORDED = ("pyudev", "guest.pipeline", "guest.report")
 
 
 def freeze(entry: Path, output: Path, log_level: str) -> None:
     with tempfile.TemporaryDirectory(prefix="customizer-freeze-") as scratch:
+        record = [sys.executable, str(HERE / "dataclass_factories.py"), scratch, *RECORDED]
+        subprocess.run(record, check=True, env={**os.environ, "PYTHONPATH": str(HERE.parent)})
         environment = {
             **os.environ,
             "CUSTOMIZER_ENTRY": str(entry.resolve()),
+            "CUSTOMIZER_GENERATED": scratch,
             "PYTHONHASHSEED": "1",  # the order of sets decides the order of what is packed
             "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "0"),
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from guest.changes.change import Change, Context, Note
 from guest.distro.family import has_systemd
 from guest.edits import Edit, MakeLink, SetAside, WriteFile
+from guest.shipped import read_beside
 from guest.sysroot import exists, text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
         yield SetAside(f"{FOLDER}/steps/{name}", "an earlier request's step that never ran")
     for name, content in steps.items():
         yield WriteFile(f"{FOLDER}/steps/{name}", content, "first-boot step", mode=0o700, secret=True)
-    runner = resources.files("guest.changes").joinpath("first-boot.sh").read_text("utf-8")
+    runner = read_beside(__file__, "first-boot.sh")
     runner = runner.replace("@ID@", context.settings.request_id).replace("@UNHOOK@", unhook)
     yield WriteFile(RUNNER, runner.encode(), "runs the first-boot steps", mode=0o700)
     yield WriteFile(f"{FOLDER}/pending", b"", "first boot is to come", mode=0o600)

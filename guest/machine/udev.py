@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 from guest.machine.model import BlockDevice, Card, Machine
@@ -75,7 +75,8 @@ def _flags(text: str | None) -> int:
 
 def _attribute(device: pyudev.Device, name: str) -> str:
     try:
-        return Path(device.sys_path, name).read_text("ascii").strip()
+        with open(os.path.join(device.sys_path, name), encoding="ascii") as file:
+            return file.read().strip()
     except OSError:
         return ""
 
@@ -91,12 +92,12 @@ def _unescape(encoded: str | None) -> str | None:
 
 def _is_card(device: pyudev.Device) -> bool:
     # A card has hardware behind it; bridges, bonds and the loopback have not.
-    return _attribute(device, "type") == _ETHERNET and Path(device.sys_path, "device").exists()
+    return _attribute(device, "type") == _ETHERNET and os.path.exists(os.path.join(device.sys_path, "device"))
 
 
 def _bus_order(device: pyudev.Device) -> tuple[str, int]:
     index = _attribute(device, "ifindex")
-    return (str(Path(device.sys_path, "device").resolve()), int(index) if index.isdigit() else 0)
+    return (os.path.realpath(os.path.join(device.sys_path, "device")), int(index) if index.isdigit() else 0)
 
 
 def _card(device: pyudev.Device) -> Card:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from configobj import ConfigObj, ConfigObjError
@@ -39,6 +38,7 @@ from guest.settings.problems import (
     syntax_problems,
     unknown_keys,
 )
+from guest.shipped import read_beside
 from guest.sysroot import READ_LIMIT
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def parse(content: bytes) -> Checked:
 
 def schema_text() -> str:
     """The configspec as it ships."""
-    return resources.files("guest.settings").joinpath("schema.conf").read_text("utf-8")
+    return read_beside(__file__, "schema.conf")
 
 
 def _schema() -> ConfigObj:

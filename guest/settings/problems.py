@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -122,7 +121,12 @@ def misplaced_sections(
 
 
 def unknown_keys(values: ConfigObj, places: dict[KeyPath, int]) -> Iterator[Problem]:
-    for sections, name in get_extra_values(values):
+    extra = get_extra_values(values)
+    if not extra:
+        return
+    import difflib  # noqa: PLC0415 (most documents name no unknown key)
+
+    for sections, name in extra:
         spec = values
         for section in sections:
             spec = spec[section]
