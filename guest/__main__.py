@@ -27,7 +27,7 @@ def run_in_initrd() -> NoReturn:
     """Customizes the guest of this machine and reports; never raises. Exits with 0 ok, 1 failed (init reads the files in RUN)."""
     import pyudev  # noqa: PLC0415 (not for plan and apply)
 
-    from guest import pipeline  # noqa: PLC0415 (not for plan and apply)
+    from guest import keep, outcome, pipeline  # noqa: PLC0415 (not for plan and apply)
     from guest import report as reporting  # noqa: PLC0415 (the same)
 
     words = dict(word.partition("=")[::2] for word in _kernel_command_line().split())
@@ -35,21 +35,21 @@ def run_in_initrd() -> NoReturn:
     report.add_consoles(reporting.find_consoles())
     report.start_heartbeat()
     report.hello(__version__, os.uname().release)
-    progress = pipeline.Progress()
+    progress = outcome.Progress()
     _limit_time(_seconds(words, "customizer.timeout", _TIMEOUT_SECONDS) - _MARGIN_SECONDS)
     try:
         options = pipeline.Options(words.get("customizer.config"), _seconds(words, "customizer.wait", 20))
         _wait_for_trigger()
         result = pipeline.run(pyudev.Context(), options, report, progress)
     except CustomizerError as error:
-        result = pipeline.failure(error, progress, report.seconds)
+        result = outcome.failure(error, progress, report.seconds)
     except OSError as error:
-        result = pipeline.failure(_disk_error(error), progress, report.seconds)
+        result = outcome.failure(_disk_error(error), progress, report.seconds)
     except Exception as error:  # noqa: BLE001 (the last one: a bug becomes a report too)
-        result = pipeline.failure(_bug(error), progress, report.seconds)
+        result = outcome.failure(_bug(error), progress, report.seconds)
     signal.alarm(0)
-    if warning := pipeline.leave_result_on_medium(progress.medium, result):
-        result = pipeline.with_warning(result, warning)
+    if warning := keep.on_medium(progress.medium, result, pipeline.MEDIUM):
+        result = outcome.with_warning(result, warning)
     report.result(result)
     _tell_init("result-sent", "")
     _tell_init("power", result.power)

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import os
 import posixpath
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from guest import apply, disks, journal
-from guest.decide import Decision, decide
+from guest import apply, disks, journal, keep, outcome
+from guest.decide import decide
 from guest.errors import CustomizerError
 from guest.machine import media
 from guest.network.names import choose_cards
 from guest.prepare import Transaction, prepare
-from guest.protocol import COUNT_LIMIT, Result
 from guest.report import find_consoles
 from guest.settings.document import load
-from guest.settings.model import Action, Power
+from guest.settings.model import Action
 from guest.storage.assemble import Assembled
 from guest.storage.mounting import MountedTree, looked_into
 from guest.storage.mountplan import Mount
 from guest.sysroot import Sysroot
-from guest.undo import Undo, plan_undo, undo
+from guest.undo import plan_undo, undo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyudev
 
+    from guest.decide import Decision
     from guest.machine.model import BlockDevice, Machine
     from guest.network.model import Interface
+    from guest.outcome import Progress
+    from guest.protocol import Result
     from guest.report import Report
     from guest.settings.model import Settings
 
@@ -49,22 +49,6 @@ class Options:
 
     config: str | None  # customizer.config=: the config medium, where it has another label
     wait_seconds: float  # customizer.wait=: how long to wait for the config medium
-
-
-@dataclass
-class Progress:
-    """How far a run has come: what its last event needs to say whatever happens."""
-
-    settings: Settings | None = None
-    medium: BlockDevice | None = None
-    decision: Decision | None = None
-    skipped: tuple[str, ...] = ()
-    warnings: list[str] = field(default_factory=list)
-    disk: str = "untouched"
-
-    @property
-    def power(self) -> Power:
-        return self.settings.power if self.settings else Power()
 
 
 def run(context: pyudev.Context, options: Options, report: Report, progress: Progress) -> Result:
@@ -159,7 +143,7 @@ def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: 
         if settings.request.action is Action.UNDO:
             return _take_back(tree, files, settings, report, progress)
         if journal.is_done(files, settings.request_id):
-            return _kept_if_written(files, _already_done(settings, progress, report.seconds), report)
+            return keep.in_guest_if_written(files, outcome.already_done(settings, progress, report.seconds), report)
         with report.step("plan"):
             decision = progress.decision = decide(settings, found.machine, files)
             progress.warnings += decision.warnings
@@ -169,22 +153,7 @@ def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: 
             report.warning(warning)
         with report.step("write"):
             changed = _write(tree, files, transaction, decision, progress)
-        return _kept(files, _success(settings, decision, progress, changed, report.seconds), report)
-
-
-def _kept(files: Sysroot, result: Result, report: Report) -> Result:
-    """The result and the log in the guest. What was carried out stays so where they cannot be written any more."""
-    try:
-        apply.write_state_file(files, "result.json", _as_file(result))
-        apply.write_state_file(files, "customization.log", "\n".join([*report.log, ""]).encode("utf-8", "replace"))
-    except (OSError, CustomizerError):
-        return with_warning(result, "the result and the log could not be kept in the guest")
-    return result
-
-
-def _kept_if_written(files: Sysroot, result: Result, report: Report) -> Result:
-    """As _kept, of a run that had nothing to do: no byte of the guest changes for it alone."""
-    return result if result.disk == "untouched" else _kept(files, result, report)
+        return keep.in_guest(files, outcome.carried_out(settings, decision, progress, changed, report.seconds), report)
 
 
 def _recover(tree: MountedTree, files: Sysroot, report: Report, progress: Progress) -> None:
@@ -243,7 +212,7 @@ def _take_back(tree: MountedTree, files: Sysroot, settings: Settings, report: Re
     with report.step("plan"):
         plan = plan_undo(files, settings.request_id, force=settings.request.force)
     if plan is None:
-        return _kept_if_written(files, _undone(settings, progress, None, report.seconds), report)
+        return keep.in_guest_if_written(files, outcome.undone(settings, progress, None, report.seconds), report)
     with report.step("write"):
         _make_writable(tree, files, [record.path for record in plan.journal.records])
         _mark_writing()
@@ -254,125 +223,9 @@ def _take_back(tree: MountedTree, files: Sysroot, settings: Settings, report: Re
             progress.disk = before
             raise
         progress.disk = "restored"
-    return _kept(files, _undone(settings, progress, plan, report.seconds), report)
-
-
-def _undone(settings: Settings, progress: Progress, plan: Undo | None, seconds: float) -> Result:
-    count = len(plan.paths) if plan else 0
-    return Result(
-        status="ok",
-        code="undone" if plan else "guest.already-undone",
-        message=f"request {settings.request_id} is taken back: {count} paths changed"
-        if plan
-        else f"request {settings.request_id} is not in force in this guest; {_what_else(progress)}",
-        hint="",
-        disk=progress.disk,
-        id=settings.request_id,
-        changed=plan.paths if plan else (),
-        skipped=progress.skipped,
-        warnings=tuple(progress.warnings),
-        seconds=seconds,
-        power=settings.power.on_success.value,
-    )
+    return keep.in_guest(files, outcome.undone(settings, progress, plan, report.seconds), report)
 
 
 def _mark_writing() -> None:
     with open(WRITING, "w", encoding="ascii"):
         pass
-
-
-def _already_done(settings: Settings, progress: Progress, seconds: float) -> Result:
-    return Result(
-        status="ok",
-        code="guest.already-customized",
-        message=f"this guest has carried out request {settings.request_id} before; {_what_else(progress)}",
-        hint="give the request another id if it is to be carried out again",
-        disk=progress.disk,
-        id=settings.request_id,
-        skipped=progress.skipped,
-        warnings=tuple(progress.warnings),
-        seconds=seconds,
-        power=settings.power.on_success.value,
-    )
-
-
-def _what_else(progress: Progress) -> str:
-    """Of a run that had nothing to do; it may have taken back another one first."""
-    return "nothing was changed" if progress.disk == "untouched" else "an interrupted request was taken back"
-
-
-def _success(
-    settings: Settings, decision: Decision, progress: Progress, changed: tuple[str, ...], seconds: float
-) -> Result:
-    release = decision.guest.release
-    return Result(
-        status="ok",
-        code="done",
-        message=f"request {settings.request_id} is carried out: {len(changed)} paths changed",
-        hint="detach our media and boot the guest from its disk",
-        disk="changed",
-        id=settings.request_id,
-        family=decision.guest.family.name,
-        release=release.name or release.id,
-        stack=decision.guest.stack.name if decision.guest.stack else None,
-        stack_because=decision.stack_because,
-        changed=changed,
-        skipped=progress.skipped,
-        warnings=tuple(progress.warnings),
-        seconds=seconds,
-        power=settings.power.on_success.value,
-    )
-
-
-def failure(error: CustomizerError, progress: Progress, seconds: float) -> Result:
-    """The result of a run that ended in an error."""
-    decision = progress.decision
-    return Result(
-        status="failed",
-        code=error.code,
-        message=error.message,
-        hint=error.hint,
-        disk=progress.disk,
-        id=progress.settings.request_id if progress.settings else None,
-        family=decision.guest.family.name if decision else None,
-        release=decision.guest.release.name if decision else None,
-        stack=decision.guest.stack.name if decision and decision.guest.stack else None,
-        skipped=progress.skipped,
-        warnings=tuple(progress.warnings),
-        seconds=seconds,
-        power=progress.power.on_failure.value,
-    )
-
-
-def leave_result_on_medium(medium: BlockDevice | None, result: Result) -> str | None:
-    """result.json beside the document where the medium can be written to; the reason where it should and could not."""
-    if medium is None or medium.read_only or medium.fs_type not in ("vfat", "msdos", "ext2", "ext3", "ext4"):
-        return None
-    mount = Mount(medium, "/", medium.fs_type, "", may_fail=True)
-    tree = MountedTree(MEDIUM)
-    try:
-        tree.mount_root(mount)
-        try:
-            tree.make_writable({"/"})
-            path = os.path.join(MEDIUM, "result.json")
-            # Not through a link, and not into a pipe: somebody else may have made the medium.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            with open(os.open(path, flags, 0o600), "wb") as file:
-                file.write(_as_file(result))
-                file.flush()
-                os.fsync(file.fileno())
-        finally:
-            tree.unmount()
-    except (OSError, CustomizerError) as error:
-        return f"result.json could not be written to the config medium: {error}"
-    return None
-
-
-def _as_file(result: Result) -> bytes:
-    """Lists end early, as on the console: a hostile fstab has 100,000 lines to be skipped."""
-    fields = {k: v[:COUNT_LIMIT] if isinstance(v, tuple) else v for k, v in result.to_json().items()}
-    return (json.dumps(fields, indent=1) + "\n").encode()
-
-
-def with_warning(result: Result, warning: str) -> Result:
-    return replace(result, warnings=(*result.warnings, warning))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from guest import __main__ as program
-from guest import pipeline
+from guest import outcome, pipeline
 from guest.command import CommandError
 from guest.command import run as run_program
 from guest.errors import CustomizerError
@@ -206,7 +206,7 @@ def test_undo_of_what_is_not_in_force() -> None:
     settings = Settings(
         "a", Request(), Identity(None, None), Resolver((), ()), (), FirstBoot((), (), False), GuestOverrides(None, None, None), Power()
     )  # fmt: skip
-    result = pipeline._undone(settings, pipeline.Progress(), None, 0.0)
+    result = outcome.undone(settings, outcome.Progress(), None, 0.0)
     assert (result.status, result.code, result.disk) == ("ok", "guest.already-undone", "untouched")
 
 
@@ -298,4 +298,4 @@ def test_a_bug_is_a_result_too_and_says_nothing_of_what_it_stumbled_over() -> No
         told = program._bug(error)
     assert told.code == "internal"
     assert "secret" not in str(told)
-    assert isinstance(pipeline.failure(told, pipeline.Progress(), 0.0), Result)
+    assert isinstance(outcome.failure(told, outcome.Progress(), 0.0), Result)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from guest import apply, disks, journal, pipeline
+from guest import apply, disks, journal, outcome, pipeline
 from guest.edits import Overlay, WriteFile
 from guest.machine.model import BlockDevice, Machine
 from guest.network.model import Resolver
@@ -63,7 +63,7 @@ def customize(disk: BlockDevice, folder: Path, request_id: str, action: Action) 
     tree = MountedTree(str(folder))
     found = disks.Found(Candidate(disk, ""), Machine(devices=(disk,)), Assembled())
     try:
-        result = pipeline._customize(tree, found, Report(), pipeline.Progress(settings=settings))
+        result = pipeline._customize(tree, found, Report(), outcome.Progress(settings=settings))
         kept = folder / "var/lib/guest-customizer/result.json"
         return result, json.loads(kept.read_text())["code"] if kept.exists() else None
     finally:
