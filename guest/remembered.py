@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from guest.sysroot import FileState, View
 
 T = TypeVar("T")
+# What is kept of contents in all. Real guests are asked for some 100 KB; a hostile one has thousands of large files.
+CONTENTS_LIMIT = 4 * 1024 * 1024
 
 
 class Remembered:
@@ -17,6 +19,7 @@ class Remembered:
 
     def __init__(self, below: View) -> None:
         self._below = below
+        self._room = CONTENTS_LIMIT
         self._contents: dict[str, bytes | None] = {}
         self._states: dict[str, FileState | None] = {}
         self._targets: dict[str, str | None] = {}
@@ -24,7 +27,13 @@ class Remembered:
         self._resolved: dict[str, str] = {}
 
     def read(self, path: str) -> bytes | None:
-        return _once(self._contents, path, self._below.read)
+        if path in self._contents:
+            return self._contents[path]
+        content = self._below.read(path)
+        self._room -= len(content or b"")
+        if self._room >= 0:
+            self._contents[path] = content
+        return content
 
     def state(self, path: str) -> FileState | None:
         return _once(self._states, path, self._below.state)
