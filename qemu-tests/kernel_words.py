@@ -25,7 +25,7 @@ class Asked:
     routes: tuple[str, ...] = ()
     """`default via 10.0.0.1 dev ens3`, `… metric 50` where the metric was asked for."""
     also: tuple[str, ...] = ()
-    """Addresses, routes and DNS servers that may be there as well: what the document leaves to the guest."""
+    """Addresses, routes, DNS servers and domains that may be there as well: what the document leaves to the guest."""
     mtu: Mapping[str, int] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
     """`bond active-backup of ens5 ens6`, `vlan 30 on ens3`, `bridge of ens4 ens5`."""
@@ -92,7 +92,9 @@ def differences(asked: Asked, found: Found) -> list[str]:
         "kinds": (dict(asked.kinds), kinds(found.links)),
     }
     if asked.search is not None:
-        domains = [domain for words in resolver if words[:1] == ["search"] for domain in words[1:] if domain != "."]
+        # `domain` is a list of one; the last line counts (resolv.conf(5)).
+        lists_of_domains = [words[1:] for words in resolver if words[:1] in (["search"], ["domain"])]
+        domains = [domain for domain in (lists_of_domains or [[]])[-1] if domain != "." and domain not in asked.also]
         pairs["search domains"] = (list(asked.search), domains)
     mtu = {link["ifname"]: link["mtu"] for link in found.links}
     pairs |= {f"mtu of {name}": (size, mtu.get(name)) for name, size in asked.mtu.items()}

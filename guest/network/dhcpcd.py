@@ -1,7 +1,7 @@
 """dhcpcd: /etc/dhcpcd.conf, where the daemon configures cards by itself (Void; Arch, Gentoo and others by choice).
 
 dhcpcd.conf(5) has one static IPv4 and one IPv6 address a card, an IPv4 gateway, no metrics and no IPv6 routes; the hook
-that it runs after each event (dhcpcd-run-hooks(8)) adds the rest.
+that it runs after each event adds the rest (dhcpcd_hook.py).
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from guest.edits import Edit, SetAside, WriteFile
-from guest.network.dhcpcd_read import BEGIN, CONF, END, HOOK, hook_block, recover
+from guest.edits import Edit, WriteFile
+from guest.network.blocks import heading, is_heading, with_blocks
+from guest.network.dhcpcd_hook import commands, plan_hook
+from guest.network.dhcpcd_read import CONF, recover
 from guest.network.stack import Stack, inexpressible, wants
 from guest.sysroot import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from guest.network.model import AddressWithPrefix, BoundInterface, Network
+    from guest.network.model import BoundInterface, Network
     from guest.sysroot import View
 
-_QUIETLY = " 2>/dev/null || :"  # an address may not be there yet; a later event brings its routes
+# Of these the hook 20-resolv.conf makes servers and search domains; named as in dhcpcd-definitions.conf.
+_DNS_BY_DHCP = ("domain_name_servers", "domain_name", "domain_search", "fqdn")
+_DNS_BY_IPV6 = ("dhcp6_name_servers", "dhcp6_domain_search", "dhcp6_fqdn", "nd_rdnss", "nd_dnssl")
 RUNIT = "/etc/runit/runsvdir/default"
-# Events after which addresses and routes may have to be set anew.
-_EVENTS = "CARRIER|STATIC|STATIC6|BOUND|BOUND6|RENEW|RENEW6|REBIND|REBIND6|REBOOT|REBOOT6|TIMEOUT|ROUTERADVERT|INFORM6"
 
 
 def evidence(view: View, _family: str, _version: tuple[int, ...]) -> str | None:
@@ -47,19 +49,13 @@ def carries_dns(_view: View) -> bool:
     return True
 
 
-def known_name(_view: View, _mac: str) -> str | None:
-    return None
-
-
 def render(view: View, network: Network) -> Iterator[Edit]:
     for bound in network.interfaces:
         _refuse(view, network, bound)
-    old = _let_dhcpcd_have(text(view, CONF) or "", network.names)
-    kept = _without(old, network.interfaces).rstrip("\n")
+    kept = _without(_let_dhcpcd_have(text(view, CONF) or "", network.names), network.interfaces)
     blocks = [_block(network, bound) for bound in network.interfaces]
-    content = "\n\n".join([*([kept] if kept else []), *blocks]) + "\n"
-    yield WriteFile(CONF, content.encode("utf-8", "surrogateescape"), "network cards")
-    yield from _hook(view, network.interfaces, {bound.name: [*_commands(bound)] for bound in network.interfaces})
+    yield WriteFile(CONF, with_blocks(kept, blocks), "network cards")
+    yield from plan_hook(view, network.interfaces, {bound.name: [*commands(bound)] for bound in network.interfaces})
 
 
 def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]:
@@ -69,7 +65,7 @@ def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]
     old = text(view, CONF)
     if old is not None and (kept := _without(old, interfaces)) != old:
         yield WriteFile(CONF, kept.encode("utf-8", "surrogateescape"), "another network stack configures this card")
-    yield from _hook(view, interfaces, {})
+    yield from plan_hook(view, interfaces, {})
 
 
 def _refuse(view: View, network: Network, bound: BoundInterface) -> None:
@@ -88,9 +84,13 @@ def _refuse(view: View, network: Network, bound: BoundInterface) -> None:
         raise inexpressible("dhcpcd", interface.label, "DNS servers come with an IPv4 configuration alone", hint)
 
 
-def _block(network: Network, bound: BoundInterface) -> str:
-    lines = [f"# [[{bound.interface.label}]] by guest-customizer", f"interface {bound.name}"]
-    return "\n".join([*lines, *_ipv4(bound), *_ipv6(bound), *_names(network, bound)])
+def _block(network: Network, bound: BoundInterface) -> Iterator[str]:
+    yield heading(bound)
+    yield f"interface {bound.name}"
+    yield from _ipv4(bound)
+    yield from _ipv6(bound)
+    yield from _unused(network, bound)
+    yield from _names(network, bound)
 
 
 def _ipv4(bound: BoundInterface) -> Iterator[str]:
@@ -119,77 +119,27 @@ def _ipv6(bound: BoundInterface) -> Iterator[str]:
         yield f"static ip6_address={side.addresses[0]}"
 
 
+def _unused(network: Network, bound: BoundInterface) -> Iterator[str]:
+    """What DHCP, DHCPv6 and router advertisements say of DNS: the hook would put it beside ours."""
+    interface = bound.interface
+    offered = [*(_DNS_BY_DHCP if interface.dhcp4 else ())]
+    if interface.dhcp6 or interface.accepts_router_advertisements is not False:
+        offered += _DNS_BY_IPV6
+    if not offered or not network.replaces_dhcp_dns(bound):
+        return
+    if network.resolver_of(bound):
+        # A line each: the prefix counts for a line, and a version that does not know a word passes over its line.
+        yield from (f"nooption {option}" for option in offered)
+    else:
+        yield "nohook resolv.conf"  # what is asked for stands with another card
+
+
 def _names(network: Network, bound: BoundInterface) -> Iterator[str]:
     resolver = network.resolver_of(bound)
     if resolver.servers:
         yield f"static domain_name_servers={' '.join(map(str, resolver.servers))}"
     if resolver.search:
         yield f"static domain_search={' '.join(resolver.search)}"
-
-
-def _commands(bound: BoundInterface) -> Iterator[str]:
-    """What the hook does: shell commands, each of which may be repeated."""
-    name, interface = bound.name, bound.interface
-    if interface.mtu is not None:
-        yield f"ip link set dev {name} mtu {interface.mtu}"  # dhcpcd's own interface_mtu is one of routes alone
-    if interface.accepts_router_advertisements is False and not interface.dhcp6:
-        file = f"/proc/sys/net/ipv6/conf/{name}/accept_ra"
-        yield f"[ ! -w {file} ] || echo 0 >{file}"
-    for version in (4, 6):
-        side = interface.of(version)
-        ip = f"ip -{version}"
-        for address in side.addresses[1:]:
-            yield f"{_after(name, side.addresses[0])}{ip} addr replace {address} dev {name}"
-        for gateway in side.off_link:
-            if version == 4 and gateway == side.gateway:
-                continue  # dhcpcd sees to its own
-            yield f"{ip} route replace {gateway}/{gateway.max_prefixlen} dev {name} scope link"
-        if version == 6 and side.gateway is not None:
-            yield f"{ip} route replace default via {side.gateway} dev {name}"
-        for route in side.routes:
-            via = f" via {route.via}" if route.via is not None else ""
-            metric = f" metric {route.metric}" if route.metric is not None else ""
-            yield f"{ip} route replace {route.destination}{via} dev {name}{metric}"
-
-
-def _after(name: str, first: AddressWithPrefix) -> str:
-    """Not before dhcpcd has its own address there: of a subnet's IPv4 addresses, the first is the one that is sent from."""
-    return f"ip -4 addr show dev {name} | grep -qF ' {first} ' && " if first.version == 4 else ""
-
-
-def _hook(view: View, interfaces: tuple[BoundInterface, ...], commands: dict[str, list[str]]) -> Iterator[Edit]:
-    """Our block in the hook, for these interfaces anew; the rest of the file is somebody else's."""
-    old = text(view, HOOK) or ""
-    block = hook_block(old)
-    outside = old.replace(block, "") if block else old
-    ours = {bound.name for bound in interfaces}
-    wanted = {name: lines for name, lines in _commands_in(block).items() if name not in ours}
-    wanted |= {name: lines for name, lines in commands.items() if lines}
-    if wanted:
-        outside += "\n" if outside and not outside.endswith("\n") else ""
-        yield WriteFile(HOOK, (outside + _compose(wanted)).encode("utf-8", "surrogateescape"), "addresses and routes")
-    elif outside:
-        yield WriteFile(HOOK, outside.encode("utf-8", "surrogateescape"), "addresses and routes")
-    elif old:
-        yield SetAside(HOOK, "held nothing but what is not asked for any more")
-
-
-def _commands_in(block: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    name = ""
-    for line in block.splitlines():
-        if heading := re.fullmatch(r"  ([^ ()]+)\)", line):
-            name = heading[1]
-        elif line.startswith("    ") and not line.strip().startswith(";;"):
-            found.setdefault(name, []).append(line.strip().removesuffix(_QUIETLY))
-    return found
-
-
-def _compose(commands: dict[str, list[str]]) -> str:
-    lines = [BEGIN, 'case "$reason" in', f"{_EVENTS})", '  case "$interface" in']
-    for name, own in commands.items():
-        lines += [f"  {name})", *(f"    {command}{_QUIETLY}" for command in own), "    ;;"]
-    return "".join(f"{line}\n" for line in (*lines, "  esac", "  ;;", "esac", END))
 
 
 @dataclass(frozen=True)
@@ -221,7 +171,7 @@ def _without(content: str, interfaces: tuple[BoundInterface, ...]) -> str:
     kept: list[str] = []
     for block in _split(content):
         if block.heading[:1] != ("interface",) or not names & set(block.heading[1:]):
-            kept += [line for line in block.lines if not line.endswith("by guest-customizer\n")]
+            kept += [line for line in block.lines if not is_heading(line)]
     return "".join(kept)
 
 
@@ -240,4 +190,4 @@ def _let_dhcpcd_have(content: str, names: frozenset[str]) -> str:
     return "".join(lines)
 
 
-STACK = Stack("dhcpcd", evidence, render, recover, disown, carries_dns, known_name)
+STACK = Stack("dhcpcd", evidence, render, recover, disown, carries_dns)

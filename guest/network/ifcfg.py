@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from guest.edits import Edit, SetAside, WriteFile
-from guest.network import ifcfg_read, networkd, shellvars
+from guest.network import blocks, ifcfg_read, networkd, shellvars
 from guest.network.ifcfg_read import FOLDER, SYSCONFIG_NETWORK
 from guest.network.keyfile import is_enabled as network_manager_is_enabled
 from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Network, Resolver, Vlan
@@ -78,7 +78,7 @@ def render(view: View, network: Network) -> Iterator[Edit]:
     el5, by_network = _is_el5(view), _has_old_network_manager(view) and _starts_network(view)
     files: dict[str, list[str]] = {}
     for bound in network.interfaces:
-        heading = f"# [[{bound.interface.label}]] by guest-customizer"
+        heading = blocks.heading(bound)
         files[f"ifcfg-{bound.name}"] = [heading, *_profile(network, bound, el5)]
         if by_network and _has_route_without_gateway(bound):
             files[f"ifcfg-{bound.name}"].append("NM_CONTROLLED=no")

@@ -43,10 +43,6 @@ def carries_dns(_view: View) -> bool:
     return False
 
 
-def known_name(_view: View, _mac: str) -> str | None:
-    return None
-
-
 def render(view: View, network: Network) -> Iterator[Edit]:
     for bound in network.interfaces:
         _refuse(view, bound)
@@ -168,4 +164,4 @@ def _virtual(network: Network, bound: BoundInterface) -> list[str]:
     return []
 
 
-STACK = Stack(_NAME, evidence, render, recover, disown, carries_dns, known_name)
+STACK = Stack(_NAME, evidence, render, recover, disown, carries_dns)

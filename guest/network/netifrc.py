@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from guest.edits import Edit, MakeLink, SetAside, WriteFile
 from guest.network.assignments import parse_assignments, parse_entries
+from guest.network.blocks import heading, is_heading, with_blocks
 from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Vlan
 from guest.network.netifrc_read import CONF, RULES, find_client, recover, rule_for, variable
 from guest.network.stack import Stack, inexpressible
@@ -43,10 +44,6 @@ def carries_dns(_view: View) -> bool:
     return True
 
 
-def known_name(_view: View, _mac: str) -> str | None:
-    return None
-
-
 def render(view: View, network: Network) -> Iterator[Edit]:
     for bound in network.interfaces:
         if bound.interface.dhcp6 and find_client(view) == "udhcpc":
@@ -54,10 +51,8 @@ def render(view: View, network: Network) -> Iterator[Edit]:
                 "netifrc", bound.interface.label, "no DHCPv6 client is installed", "install dhcpcd in the template"
             )
     old = text(view, CONF) or ""
-    kept = _without(old, network.interfaces).rstrip("\n")
     blocks = [_block(view, network, bound, old) for bound in network.interfaces]
-    content = "\n\n".join([*([kept] if kept else []), *blocks]) + "\n"
-    yield WriteFile(CONF, content.encode("utf-8", "surrogateescape"), "network cards")
+    yield WriteFile(CONF, with_blocks(_without(old, network.interfaces), blocks), "network cards")
     yield from _rules(view, network.interfaces)
     yield from _services(view, network)
     for name in _rivals(old, network.interfaces):
@@ -72,10 +67,8 @@ def disown(view: View, interfaces: tuple[BoundInterface, ...]) -> Iterator[Edit]
         yield from _stop(view, name, "another network stack configures this card")
 
 
-def _block(view: View, network: Network, bound: BoundInterface, old: str) -> str:
-    lines = [f"# [[{bound.interface.label}]] by guest-customizer"]
-    lines += [f'{name}="{value}"' for name, value in _variables(view, network, bound, old)]
-    return "\n".join(lines)
+def _block(view: View, network: Network, bound: BoundInterface, old: str) -> list[str]:
+    return [heading(bound), *(f'{name}="{value}"' for name, value in _variables(view, network, bound, old))]
 
 
 def _variables(view: View, network: Network, bound: BoundInterface, old: str) -> Iterator[tuple[str, str]]:
@@ -191,7 +184,7 @@ def _without(content: str, interfaces: tuple[BoundInterface, ...]) -> str:
     return "".join(
         entry.text
         for entry in parse_entries(content)
-        if not (entry.name and names.fullmatch(entry.name)) and not entry.text.endswith("by guest-customizer\n")
+        if not (entry.name and names.fullmatch(entry.name)) and not is_heading(entry.text)
     )
 
 
@@ -236,4 +229,4 @@ def _stop(view: View, name: str, why: str) -> Iterator[Edit]:
             yield SetAside(f"{RUNLEVELS}/{level}/net.{name}", why)
 
 
-STACK = Stack("netifrc", evidence, render, recover, disown, carries_dns, known_name)
+STACK = Stack("netifrc", evidence, render, recover, disown, carries_dns)

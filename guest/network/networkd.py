@@ -58,11 +58,6 @@ def carries_dns(_view: View) -> bool:
     return True
 
 
-def known_name(_view: View, _mac: str) -> str | None:
-    """networkd's files need no names; the .link files beside them are udev's (names.py)."""
-    return None
-
-
 # ---- render
 
 
@@ -271,4 +266,4 @@ def _without_ours(view: View, path: str, network: Network) -> Iterator[Edit]:
         yield WriteFile(path, changed.encode("utf-8", "surrogateescape"), "our interfaces are configured elsewhere")
 
 
-STACK = Stack("networkd", evidence, render, recover, disown, carries_dns, known_name)
+STACK = Stack("networkd", evidence, render, recover, disown, carries_dns)

@@ -32,8 +32,9 @@ class Stack:
     disown: Callable[[View, tuple[BoundInterface, ...]], Iterator[Edit]]
     # Whether the interfaces' own files hold the DNS servers in this guest.
     carries_dns: Callable[[View], bool]
-    # The name that the guest's present files of this stack give to a MAC; None where they name none.
-    known_name: Callable[[View, str], str | None]
+    # The name that the guest's present files of this stack give to a MAC; None where they name none. Most have no file that
+    # says both; .link files and udev's rules are asked before (names.py).
+    known_name: Callable[[View, str], str | None] = lambda _view, _mac: None
 
 
 def inexpressible(stack: str, label: str, what: str, hint: str) -> CustomizerError:

@@ -71,11 +71,6 @@ def carries_dns(_view: View) -> bool:
     return False
 
 
-def known_name(_view: View, _mac: str) -> str | None:
-    """No file here says both a MAC and a name."""
-    return None
-
-
 def render(view: View, network: Network) -> Iterator[Edit]:
     dialect = find_dialect(view)
     for bound in network.interfaces:
@@ -261,4 +256,4 @@ def _is_old_route(line: str, names: set[str], versions: set[int]) -> bool:
     return interface in names or (interface == "-" and is_default and version in versions)
 
 
-STACK = Stack("suse", evidence, render, recover, disown, carries_dns, known_name)
+STACK = Stack("suse", evidence, render, recover, disown, carries_dns)

@@ -133,6 +133,28 @@ servers = 2001:db8::53
     ),
 )
 
+# Nothing that DHCP, DHCPv6 or advertisements say of DNS is to be used.
+OWN_DNS = _intent(
+    "own-dns",
+    """
+[dns]
+servers = 10.0.0.2
+[network]
+  [[lan]]
+  mac = 52:54:00:12:34:56
+  dhcp4 = yes
+  slaac = yes
+""",
+    asked=Asked(
+        addresses=("ens3 10.0.0.1??/24", "ens3 2001:db8:5:*/64"),
+        routes=("default via 10.0.0.1 dev ens3*", "default via fe80::* dev ens3*"),
+        # The second: the template's own, where nothing but our servers is written into its resolv.conf.
+        also=("ens3 2001:db8:5::1??/*", "old.example.net"),
+        servers=("10.0.0.2",),
+        search=(),
+    ),
+)
+
 SLAAC = _intent(
     "slaac",
     """
@@ -219,4 +241,4 @@ servers = 10.0.0.2
     alone=("ens4",),  # two cables from one bridge to another make a loop
 )
 
-INTENTS = (STATIC, OFF_SUBNET_GATEWAY, DHCP, DHCP6, SLAAC, AGAIN, BRIDGE)
+INTENTS = (STATIC, OFF_SUBNET_GATEWAY, DHCP, DHCP6, OWN_DNS, SLAAC, AGAIN, BRIDGE)

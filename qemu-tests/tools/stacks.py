@@ -91,16 +91,8 @@ TOOLS = (
     Tool(BOOKWORM, flavours.IFUPDOWN_RESOLVCONF, "ifupdown", ifup_resolvconf, refused=("bridge",)),
     # Its DHCP client is asked for IPv4 alone.
     Tool(BOOKWORM, flavours.IFUPDOWN_NG, "ifupdown-ng", ifup, refused=("dhcp6",)),
-    Tool(
-        TRIXIE,
-        flavours.DHCPCD,
-        "dhcpcd",
-        dhcpcd,
-        refused=("bridge",),
-        wrong=dict.fromkeys(
-            ("dhcp6", "slaac", "again"), "DNS servers of DHCP and router advertisements come beside ours"
-        ),
-    ),
+    Tool(BOOKWORM, flavours.DHCPCD, "dhcpcd", dhcpcd, refused=("bridge",)),
+    Tool(TRIXIE, flavours.DHCPCD, "dhcpcd", dhcpcd, refused=("bridge",)),
     Tool(BOOKWORM, flavours.NETWORKD, "networkd", networkd, RESOLVED),
     Tool(TRIXIE, flavours.NETWORKD, "networkd", networkd, RESOLVED),
     Tool(BOOKWORM, flavours.NETPLAN, "netplan", netplan_to_networkd, RESOLVED),

@@ -36,10 +36,25 @@ def run_hook(hook: str, name: str, reason: str) -> list[list[str]]:
     return [line.split() for line in run.stdout.decode().splitlines()]
 
 
+def block_of(overlay: Overlay, name: str) -> list[str]:
+    block = (overlay.read(CONF) or b"").decode().partition(f"\ninterface {name}\n")[2]
+    return [*itertools.takewhile(bool, block.splitlines())]
+
+
+def used_for_dns(lines: list[str]) -> set[str]:
+    """What the hook for resolv.conf gets to see of leases and advertisements."""
+    if "nohook resolv.conf" in lines:
+        return set()
+    offered = {"domain_name_servers", "domain_search"} if not any("ip_address" in line for line in lines) else set()
+    offered = set() if "noipv4" in lines else offered
+    if ("noipv6rs" not in lines and "ipv6ra_noautoconf" not in lines) or "ia_na" in lines:
+        offered |= {"dhcp6_name_servers", "dhcp6_domain_search", "nd_rdnss", "nd_dnssl"}
+    return offered - {line.removeprefix("nooption ") for line in lines}
+
+
 def read_back(overlay: Overlay, bound: BoundInterface) -> Interface:
     """dhcpcd.conf(5) once more, by other means than the stack's own reader."""
-    block = (overlay.read(CONF) or b"").decode().partition(f"\ninterface {bound.name}\n")[2]
-    lines = [*itertools.takewhile(bool, block.splitlines())]
+    lines = block_of(overlay, bound.name)
     static = {key: value for line in lines if line.startswith("static ") for key, _, value in [line[7:].partition("=")]}
     hook = (overlay.read(HOOK) or b"").decode()
     addresses = [ipaddress.ip_interface(static[key]) for key in ("ip_address", "ip6_address") if key in static]
@@ -88,7 +103,23 @@ def test_meaning(network: Network) -> None:
         found = read_back(overlay, bound)
         assert not [*differences(bound.interface, found, network.resolver_of(bound))]
         assert not run_hook((overlay.read(HOOK) or b"").decode(), bound.name, "NOCARRIER")
+        named = network.resolver.servers or bound.interface.resolver.servers
+        assert not named or not used_for_dns(block_of(overlay, bound.name))
     assert verify(overlay, STACK, network) is None
+
+
+def test_a_lease_s_dns_is_used_where_the_document_names_none() -> None:
+    lan = BoundInterface(Interface(label="lan", dhcp4=True), "eth0", "52:54:00:00:00:01")
+    own = Resolver((ipaddress.ip_address("192.0.2.53"),), ())
+    san = BoundInterface(Interface(label="san", dhcp4=True, resolver=own), "eth1", "52:54:00:00:00:02")
+    overlay = rendered(STACK, {CONF: ""}, Network((lan, san), Resolver()))
+    assert {"domain_name_servers", "nd_rdnss"} < used_for_dns(block_of(overlay, "eth0"))
+    assert not used_for_dns(block_of(overlay, "eth1"))
+    # Servers for all cards stand with the first one; the second has nothing to say then.
+    overlay = rendered(
+        STACK, {CONF: ""}, Network((lan, replace(san, interface=replace(san.interface, resolver=Resolver()))), own)
+    )
+    assert block_of(overlay, "eth1") == ["nohook resolv.conf"]
 
 
 def test_other_lines_stay() -> None:
