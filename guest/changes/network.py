@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from guest.changes import cloudinit
 from guest.changes.change import Change, Check, Context, Note
-from guest.edits import WriteFile
+from guest.changes.cloudseed import hand_over
 from guest.network import STACKS
-from guest.network.cloudconfig import network_config
 from guest.network.meaning import verify
 from guest.network.model import Network
 from guest.network.names import bind, plan_names
@@ -31,8 +30,7 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note | Check]:
         if other is not stack or handed_over:
             yield from other.disown(view, network.interfaces)
     if handed_over:
-        content = network_config(network, netplan=cloudinit.renders_netplan(view))
-        yield WriteFile(f"{cloudinit.SEED}/network-config", content, "cloud-init makes the network files", mode=0o600)
+        yield from hand_over(view, network)
     else:
         yield from stack.render(view, network)
         yield Check(lambda written: verify(written, stack, network))

@@ -1,6 +1,6 @@
-"""A network as cloud-init's network-config says it: version 1, or version 2 where netplan takes it as it is.
+"""A network as cloud-init's network-config says it in version 1, which every renderer of cloud-init's knows.
 
-See "Networking config Version 1" and "Version 2" of cloud-init's documentation. Both are YAML, of which JSON is a part.
+See "Networking config Version 1" of its documentation. Where netplan is, it is version 2 instead: netplan.seed().
 """
 
 from __future__ import annotations
@@ -8,24 +8,33 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from guest.edits import WriteFile
 from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Vlan
 from guest.network.stack import inexpressible
+from guest.sysroot import exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from guest.edits import Edit
     from guest.network.model import BoundInterface, IpSide, Network
+    from guest.sysroot import View
 
 Json = dict[str, Any]
+_OURSELVES = "let us write the files: [guest] cloud_init = off"
+# networkd's words for it; the second section counts for what an advertisement starts.
+_NO_DHCP_DNS = b"# by guest-customizer\n[DHCP]\nUseDNS=no\n\n[IPv6AcceptRA]\nUseDNS=no\n"
 
 
-def network_config(network: Network, *, netplan: bool) -> bytes:
-    """The file `network-config` of a NoCloud seed. Raises CustomizerError for what version 1 cannot say."""
-    content = _version2(network) if netplan else _version1(network)
+def as_file(content: Json) -> bytes:
+    """The file `network-config` of a NoCloud seed: YAML, of which JSON is a part."""
     return (json.dumps(content, indent=1) + "\n").encode()
 
 
-def _version1(network: Network) -> Json:
+def version1(view: View, network: Network, renderer: str | None) -> Json:
+    """Raises CustomizerError for what version 1, or cloud-init's renderer of that name, cannot say."""
+    for bound in network.interfaces:
+        _refuse(view, bound, renderer)
     devices = [_device(network, bound) for bound in network.interfaces]
     resolver = network.resolver
     globally: list[Json] = []
@@ -33,6 +42,69 @@ def _version1(network: Network) -> Json:
         servers = [str(server) for server in resolver.servers]
         globally = [{"type": "nameserver", "address": servers, "search": list(resolver.search)}]
     return {"version": 1, "config": [*devices, *globally]}
+
+
+def _refuse(view: View, bound: BoundInterface, renderer: str | None) -> None:
+    label = bound.interface.label
+    if renderer == "networkd" and bound.interface.virtual is not None:
+        raise inexpressible("cloud-init", label, "its networkd renderer makes no VLANs, bonds or bridges", _OURSELVES)
+    if (
+        renderer == "eni"
+        and bound.interface.routes
+        and not any(exists(view, path) for path in ("/usr/sbin/route", "/sbin/route"))
+    ):
+        hint = f"install net-tools in the template, or {_OURSELVES}"
+        raise inexpressible("cloud-init", label, "its routes need the program `route`", hint)
+
+
+def use_no_dhcp_dns(network: Network, renderer: str | None) -> Iterator[Edit]:
+    """What version 1 has no word for, beside the files that its networkd renderer makes."""
+    for bound in network.interfaces if renderer == "networkd" else ():
+        if network.replaces_dhcp_dns(bound) and network.controller_of(bound) is None:
+            path = f"/etc/systemd/network/10-cloud-init-{bound.name}.network.d/90-guest-customizer.conf"
+            yield WriteFile(path, _NO_DHCP_DNS, "cloud-init has no words for it", mode=0o644)
+
+
+def keep_others(old: str | None, new: Json, network: Network) -> Json:
+    """`new` with what an earlier request's file says of interfaces that this one does not mention.
+
+    A file that is not ours, or of the other version, keeps nothing.
+    """
+    try:
+        found = json.loads(old or "")
+        if found["version"] != new["version"]:
+            return new
+        return _both1(found, new, network) if new["version"] == 1 else _both2(found, new, network)
+    except (ValueError, RecursionError, TypeError, LookupError, AttributeError):
+        return new  # no JSON, or of another shape than ours
+
+
+def _both1(found: Json, new: Json, network: Network) -> Json:
+    has_resolver = any(device["type"] == "nameserver" for device in new["config"])
+    kept = [
+        device
+        for device in found["config"]
+        if _is_others(device, device.get("name"), network) and not (has_resolver and device["type"] == "nameserver")
+    ]
+    return {**new, "config": [*kept, *new["config"]]}
+
+
+def _both2(found: Json, new: Json, network: Network) -> Json:
+    for kind in ("ethernets", "bonds", "bridges", "vlans"):
+        others = {name: body for name, body in found.get(kind, {}).items() if _is_others(body, name, network)}
+        if others:
+            new = {**new, kind: {**others, **new.get(kind, {})}}
+    return new
+
+
+def _is_others(device: Json, name: object, network: Network) -> bool:
+    """Whether a device of either version is none of ours, and not made of ours."""
+    mac = device.get("mac_address") or device.get("match", {}).get("macaddress")
+    parts = {device.get("vlan_link"), device.get("link")}
+    for key in ("bond_interfaces", "bridge_interfaces", "interfaces"):
+        parts |= set(device.get(key, ()))
+    ids = {name, device.get("set-name")}
+    return mac not in network.macs and not (ids | parts) & network.names
 
 
 def _device(network: Network, bound: BoundInterface) -> Json:
@@ -61,7 +133,7 @@ def _device(network: Network, bound: BoundInterface) -> Json:
 
 def _subnets(bound: BoundInterface, side: IpSide) -> Iterator[Json]:
     if not side.gateway_is_on_link or any(route.via is None for route in side.routes):
-        hint = "give the gateway's own subnet to the card, or let us write the files: [guest] cloud_init = off"
+        hint = f"give the gateway's own subnet to the card, or {_OURSELVES}"
         raise inexpressible(
             "cloud-init", bound.interface.label, "version 1 has no gateway or route outside subnets", hint
         )
@@ -84,54 +156,3 @@ def _subnets(bound: BoundInterface, side: IpSide) -> Iterator[Json]:
 def _route(destination: object, via: object, metric: int | None) -> Json:
     found: Json = {"destination": str(destination), "gateway": str(via)}
     return found if metric is None else {**found, "metric": metric}
-
-
-def _version2(network: Network) -> Json:
-    sections: Json = {"version": 2}
-    for bound in network.interfaces:
-        kind, extra = _kind2(network, bound)
-        sections.setdefault(kind, {})[bound.name] = {**extra, **_settings2(network, bound)}
-    return sections
-
-
-def _kind2(network: Network, bound: BoundInterface) -> tuple[str, Json]:
-    match bound.interface.virtual:
-        case Vlan(parent=parent, id=number):
-            return "vlans", {"id": number, "link": network.labelled(parent).name}
-        case Bond(mode=mode, ports=ports):
-            parameters = {"mode": mode.value, "mii-monitor-interval": BOND_MIIMON_MS}
-            return "bonds", {"interfaces": [network.labelled(port).name for port in ports], "parameters": parameters}
-        case Bridge(ports=ports):
-            parameters = {"stp": False, "forward-delay": 0}
-            return "bridges", {"interfaces": [network.labelled(port).name for port in ports], "parameters": parameters}
-    return "ethernets", {"match": {"macaddress": bound.mac}, "set-name": bound.name}
-
-
-def _settings2(network: Network, bound: BoundInterface) -> Json:
-    interface = bound.interface
-    found: Json = {}
-    if (mtu := network.mtu_of(bound)) is not None:
-        found["mtu"] = mtu
-    if network.controller_of(bound) is not None:
-        return found
-    found |= {"dhcp4": interface.dhcp4, "dhcp6": interface.dhcp6}
-    if (accepts := interface.accepts_router_advertisements) is not None:
-        found["accept-ra"] = accepts or interface.dhcp6
-    found |= {"addresses": [str(address) for address in interface.addresses]} if interface.addresses else {}
-    routes = [route for version in (4, 6) for route in _routes2(interface.of(version))]
-    found |= {"routes": routes} if routes else {}
-    resolver = network.resolver_of(bound)
-    if resolver:
-        servers = [str(server) for server in resolver.servers]
-        found["nameservers"] = {"addresses": servers, "search": list(resolver.search)}
-    return found
-
-
-def _routes2(side: IpSide) -> Iterator[Json]:
-    if side.gateway is not None:
-        # `default` is not understood by every netplan.
-        on_link = {} if side.gateway_is_on_link else {"on-link": True}
-        yield {"to": "0.0.0.0/0" if side.version == 4 else "::/0", "via": str(side.gateway), **on_link}
-    for route in side.routes:
-        via = {"scope": "link"} if route.via is None else {"via": str(route.via)}
-        yield {"to": str(route.destination), **via, **({} if route.metric is None else {"metric": route.metric})}

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FOLDER = netplan_yaml.FOLDERS[0]
 PATH = f"{FOLDER}/90-guest-customizer.yaml"
 _PROGRAMS = ("/usr/sbin/netplan", "/sbin/netplan")
+# Made anew by cloud-init, whatever stands in it.
+_CLOUD_INIT = "/50-cloud-init.yaml"
 _DROP_IN = "90-guest-customizer.conf"
 _KINDS = {Vlan: "vlans", Bond: "bonds", Bridge: "bridges"}
 
@@ -70,31 +72,53 @@ def known_name(view: View, mac: str) -> str | None:
 
 def render(view: View, network: Network) -> Iterator[Edit]:
     files = [*netplan_yaml.read_all(view)]
-    others = [file for file in files if file.path != PATH]
-    # Ours last: it took over what a file said that is gone now.
-    renderers = [*(file.renderer for file in reversed(others)), *(file.renderer for file in files if file.path == PATH)]
-    renderer = next((renderer for renderer in renderers if renderer), None)
     stale = _stale(files, network)
-    yield from _cut(others, stale)
-    left = {key for file in files for key in file.definitions()} - stale
-    ids = _ids(network, files, left)
-    # The package was called nplan until 18.04.
-    version = dpkg_version(view, "netplan.io") or dpkg_version(view, "nplan")
-    dialect = Dialect(version, renderer == "NetworkManager", ids)
+    yield from _cut([file for file in files if file.path != PATH], stale)
+    renderer = _renderer(files)
+    dialect = _dialect(view, network, files, renderer)
     top: dict[str, Any] = {"version": 2}
     if renderer:
         top["renderer"] = renderer
     for file in files:
         # What an earlier request wrote about interfaces that this one does not mention.
         for kind, name in file.definitions() if file.path == PATH else ():
-            if (kind, name) in left:
+            if (kind, name) not in stale:
                 top.setdefault(kind, {})[name] = file.body(kind, name)
-    for bound in network.interfaces:
-        kind = _KINDS.get(type(bound.interface.virtual), "ethernets")
-        top.setdefault(kind, {})[ids[bound.interface.label]] = dialect.definition(network, bound)
+    _define(top, network, dialect)
     yield from _drop_ins(view, network, dialect)
     content = netplan_yaml.compose({"network": top}, "by guest-customizer")
     yield WriteFile(PATH, content, "network interfaces", mode=0o600)
+
+
+def seed(view: View, network: Network) -> tuple[dict[str, Any], tuple[Edit, ...]]:
+    """The same for cloud-init, which hands version 2 on as it is: its content, and edits for what that has no words for.
+
+    It says no renderer: cloud-init before 20.2 stumbles over that word.
+    """
+    files = [file for file in netplan_yaml.read_all(view) if not file.path.endswith(_CLOUD_INIT)]
+    dialect = _dialect(view, network, files, _renderer(files))
+    top: dict[str, Any] = {"version": 2}
+    _define(top, network, dialect)
+    return top, tuple(_drop_ins(view, network, dialect))
+
+
+def _renderer(files: list[File]) -> str | None:
+    """The last file to name one, ours before the others: it took over what a file said that is gone now."""
+    others = [file.renderer for file in reversed(files) if file.path != PATH]
+    return next((name for name in (*others, *(file.renderer for file in files if file.path == PATH)) if name), None)
+
+
+def _dialect(view: View, network: Network, files: list[File], renderer: str | None) -> Dialect:
+    # The package was called nplan until 18.04.
+    version = dpkg_version(view, "netplan.io") or dpkg_version(view, "nplan")
+    left = {key for file in files for key in file.definitions()} - _stale(files, network)
+    return Dialect(version, renderer == "NetworkManager", _ids(network, files, left))
+
+
+def _define(top: dict[str, Any], network: Network, dialect: Dialect) -> None:
+    for bound in network.interfaces:
+        kind = _KINDS.get(type(bound.interface.virtual), "ethernets")
+        top.setdefault(kind, {})[dialect.ids[bound.interface.label]] = dialect.definition(network, bound)
 
 
 def _ids(network: Network, others: list[File], left: set[Key]) -> dict[str, str]:

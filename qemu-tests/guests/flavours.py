@@ -17,11 +17,13 @@ NETPLAN = Flavour("netplan", ("netplan.io", *_RESOLVED), enabled=("systemd-netwo
 NETPLAN_NETWORKMANAGER = Flavour("netplan-networkmanager", ("netplan.io", "network-manager"))
 NETWORKMANAGER = Flavour("networkmanager", ("network-manager",))
 CLOUD_INIT = Flavour("cloud-init", ("cloud-init", "netplan.io", *_RESOLVED), enabled=("systemd-networkd",))
+CLOUD_INIT_IFUPDOWN = Flavour("cloud-init-ifupdown", ("cloud-init", "net-tools", *IFUPDOWN.packages))
+CLOUD_INIT_NETWORKD = Flavour("cloud-init-networkd", ("cloud-init", *_RESOLVED), enabled=("systemd-networkd",))
 DHCPCD = Flavour("dhcpcd", ("dhcpcd",))
 # Not a guest: what answers DHCP and sends router advertisements at the other end of a sandbox's cables.
 ROUTER = Flavour("router", ("dnsmasq-base",))
 
 FLAVOURS = (
     IFUPDOWN, RAID, IFUPDOWN_DHCPCD, IFUPDOWN_RESOLVCONF, IFUPDOWN_NG, NETWORKD, NETPLAN, NETPLAN_NETWORKMANAGER,
-    NETWORKMANAGER, CLOUD_INIT, DHCPCD, ROUTER,
+    NETWORKMANAGER, CLOUD_INIT, CLOUD_INIT_IFUPDOWN, CLOUD_INIT_NETWORKD, DHCPCD, ROUTER,
 )  # fmt: skip

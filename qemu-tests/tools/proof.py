@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,11 @@ from kernel_words import Found, differences
 from tools.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from guests.package_trees import Flavour, Suite
     from tools.intents import Intent
+    from tools.sandbox import Card
     from tools.stacks import Tool
 
 # DHCP, duplicate address detection and the first advertisement take 2 to 5 s on an idle machine; ours is not always idle.
@@ -35,21 +40,32 @@ class Proof:
 
 def prove(tool: Tool, intent: Intent, build: Path) -> Proof:
     """Raises RuntimeError where our program, or the tool's start, fails."""
-    guest = package_tree(build, tool.suite, tool.flavour, print)
+    with alive(tool.suite, tool.flavour, intent.cards, build) as sandbox:
+        summaries = []
+        for document in intent.documents:
+            summaries.append(sandbox.apply(document + tool.more))
+            if tool.boot is not None:
+                tool.boot(sandbox)
+        sandbox.guest("hostname", "-F", "/etc/hostname")
+        tool.start(sandbox)
+        wrong = _wait(sandbox, tool, intent)
+        evidence = _evidence(sandbox, summaries) if wrong else ""
+    return Proof(summaries[-1]["stack"], wrong, evidence)
+
+
+@contextmanager
+def alive(suite: Suite, flavour: Flavour, cards: tuple[Card, ...], build: Path) -> Iterator[Sandbox]:
+    """A template of that kind, with these cards and a router."""
+    guest = package_tree(build, suite, flavour, print)
     router = package_tree(build, BOOKWORM, ROUTER, print)
     with tempfile.TemporaryDirectory(prefix="template-") as name:
         template = Path(name) / "files"
         (template / "etc").mkdir(parents=True)
         template.chmod(0o755)
-        plant_template(template, tool.flavour)
-        with Sandbox((template, *guest), router, intent.cards) as sandbox:
+        plant_template(template, flavour)
+        with Sandbox((template, *guest), router, cards) as sandbox:
             _start_router(sandbox)
-            summaries = [sandbox.apply(document) for document in intent.documents]
-            sandbox.guest("hostname", "-F", "/etc/hostname")
-            tool.start(sandbox)
-            wrong = _wait(sandbox, tool, intent)
-            evidence = _evidence(sandbox, summaries) if wrong else ""
-    return Proof(summaries[-1]["stack"], wrong, evidence)
+            yield sandbox
 
 
 def _start_router(sandbox: Sandbox) -> None:

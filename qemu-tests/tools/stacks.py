@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guests import flavours
 from guests.package_trees import BOOKWORM, TRIXIE, Flavour, Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tools.sandbox import Sandbox
 
@@ -27,10 +27,12 @@ class Tool:
     start: Callable[[Sandbox], None]
     """Brings the network up as that guest's boot does; what goes on by itself goes on."""
     resolv_conf: str = RESOLV_CONF
+    more: str = ""
+    """What is added to each document."""
+    boot: Callable[[Sandbox], None] | None = None
+    """What each boot does before `start`; between two documents there is one."""
     refused: tuple[str, ...] = ()
     """Names of intents for which this tree has no program: our program must say so before it writes."""
-    wrong: Mapping[str, str] = field(default_factory=dict)
-    """Names of intents that do not come out right yet, and why: when one does, its test fails until the name goes."""
 
     @property
     def name(self) -> str:
@@ -83,6 +85,24 @@ def netplan_to_network_manager(sandbox: Sandbox) -> None:
     network_manager(sandbox)
 
 
+def cloud_init(sandbox: Sandbox) -> None:
+    """As its generator and its first service do, before there is a network."""
+    sandbox.guest("rm", "-rf", "/run/cloud-init")
+    sandbox.guest("mkdir", "-p", "/run/systemd", *GENERATED)
+    sandbox.guest("/usr/lib/systemd/system-generators/cloud-init-generator", *GENERATED)
+    sandbox.guest("cloud-init", "init", "--local")
+
+
+def cloud_init_after_udev(sandbox: Sandbox) -> None:
+    """The cards' .link files are what udev carries out."""
+    for path in sandbox.guest("sh", "-c", "echo /sys/class/net/ens*").split():
+        sandbox.guest("udevadm", "test-builtin", "net_setup_link", path)
+    cloud_init(sandbox)
+
+
+GENERATED = tuple(f"/run/generated/{folder}" for folder in ("normal", "early", "late"))
+SEED = "[guest]\ncloud_init = seed\n"
+
 TOOLS = (
     Tool(BOOKWORM, flavours.IFUPDOWN, "ifupdown", ifup),
     # dhcpcd as ifup calls it does no DHCPv6.
@@ -100,4 +120,28 @@ TOOLS = (
     Tool(BOOKWORM, flavours.NETPLAN_NETWORKMANAGER, "netplan", netplan_to_network_manager),
     Tool(BOOKWORM, flavours.NETWORKMANAGER, "keyfile", network_manager),
     Tool(TRIXIE, flavours.NETWORKMANAGER, "keyfile", network_manager),
+    Tool(BOOKWORM, flavours.CLOUD_INIT, "netplan", netplan_to_networkd, RESOLVED, SEED, cloud_init),
+    Tool(TRIXIE, flavours.CLOUD_INIT, "netplan", netplan_to_networkd, RESOLVED, SEED, cloud_init),
+    # Version 1 of network-config has no gateway outside the subnets.
+    Tool(
+        BOOKWORM,
+        flavours.CLOUD_INIT_IFUPDOWN,
+        "ifupdown",
+        ifup,
+        RESOLV_CONF,
+        SEED,
+        cloud_init_after_udev,
+        ("off-subnet-gateway",),
+    ),
+    # Its networkd renderer makes no bridges.
+    Tool(
+        TRIXIE,
+        flavours.CLOUD_INIT_NETWORKD,
+        "networkd",
+        networkd,
+        RESOLVED,
+        SEED,
+        cloud_init,
+        ("off-subnet-gateway", "bridge"),
+    ),
 )

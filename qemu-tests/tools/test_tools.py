@@ -46,7 +46,4 @@ def test_the_tool_does_what_was_asked(tool, intent, proofs: Proofs) -> None:
         return
     proof = future.result()
     assert proof.stack == tool.stack
-    if reason := tool.wrong.get(intent.name):
-        assert proof.wrong, f"right at last: {reason} no more"
-        pytest.xfail(f"{reason}: {'; '.join(proof.wrong)}")
     assert not proof.wrong, "\n".join([*proof.wrong, proof.evidence])
