@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from guest.changes.change import Note
 from guest.changes.udhcpc import keep_from_udhcpc
 from guest.edits import Edit, WriteFile
+from guest.network import ifcfg
 from guest.sysroot import exists, text
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ DHCLIENT_LATE_HOOK = "/etc/dhcp/dhclient-enter-hooks.d/zz-guest-customizer"
 _DHCLIENT_HOOK = (
     b"# guest-customizer: /etc/resolv.conf holds the servers that were asked for.\nmake_resolv_conf() { :; }\n"
 )
-_DHCLIENT_BEGIN = "# >>> guest-customizer: this search list instead of DHCP's >>>\n"
+_DHCLIENT_BEGIN = "# >>> guest-customizer: this instead of what DHCP says >>>\n"
+_SEARCH = "DHCP must not replace the search list"
 _DHCLIENT_END = "# <<< guest-customizer <<<\n"
 DHCPCD = "/etc/dhcpcd.conf"
 _DHCPCD_LINE = "nohook resolv.conf"
@@ -37,7 +40,7 @@ def keep_from_dhcp(view: View, resolver: Resolver) -> Iterator[Edit]:
         yield WriteFile(DHCLIENT_HOOK, _DHCLIENT_HOOK, "DHCP must not replace the DNS servers", mode=0o644)
     elif dhclient is not None:
         content = _with_search_list(dhclient, resolver)
-        yield WriteFile(DHCLIENT, content, "DHCP must not replace the search list")
+        yield WriteFile(DHCLIENT, content, _SEARCH)
     if dhcpcd is not None and _DHCPCD_LINE not in dhcpcd.splitlines():
         # Above any `interface` block: what follows one belongs to it (dhcpcd.conf(5)).
         changed = f"# guest-customizer: /etc/resolv.conf holds what was asked for.\n{_DHCPCD_LINE}\n{dhcpcd}"
@@ -52,10 +55,39 @@ def keep_from_resolvconf(view: View, resolver: Resolver) -> Iterator[Edit]:
         yield WriteFile(DHCLIENT_LATE_HOOK, _DHCLIENT_HOOK, "DHCP must not add DNS servers", mode=0o644)
 
 
-def _with_search_list(old: str, resolver: Resolver) -> bytes:
+def keep_from_initscripts(view: View, resolver: Resolver) -> Iterator[Edit | Note]:
+    """The same for Red Hat's dhclient-script: one hook, which has to be executable. EL5 has its files a folder above."""
+    el5 = ifcfg.is_el5(view)
+    folder = "/etc" if el5 else "/etc/dhcp"
+    if not resolver.servers:
+        # EL5's dhclient knows no search list; its script makes one of the domain's name.
+        path, words = f"{folder}/dhclient.conf", f'domain-name "{" ".join(resolver.search)}"' if el5 else None
+        yield WriteFile(
+            path, _with_search_list(text(view, path) or "", resolver, words), _SEARCH, mode=_mode(view, path)
+        )
+        return
+    path = f"{folder}/dhclient-enter-hooks"
+    state = view.state(path)
+    old = text(view, path) or "#!/bin/sh\n"
+    content = _with_block(old, "make_resolv_conf() { :; }")
+    yield WriteFile(path, content, "DHCP must not replace the DNS servers", mode=0o755 if state is None else None)
+    if state is not None and not state.mode & 0o111:
+        yield Note(f"{path} in the guest is not executable: DHCP's DNS servers may replace those of [dns]")
+
+
+def _mode(view: View, path: str) -> int | None:
+    """For a file that may be there already, and keeps its mode then."""
+    return 0o644 if view.state(path) is None else None
+
+
+def _with_search_list(old: str, resolver: Resolver, words: str | None = None) -> bytes:
     quoted = ", ".join(f'"{domain}"' for domain in resolver.search)
-    block = f"{_DHCLIENT_BEGIN}supersede domain-search {quoted};\n{_DHCLIENT_END}"
+    return _with_block(old, f"supersede {words or f'domain-search {quoted}'};")
+
+
+def _with_block(old: str, line: str) -> bytes:
+    """The file with our line between marks at its end."""
     pattern = re.escape(_DHCLIENT_BEGIN) + r"(?:.*\n)*?" + re.escape(_DHCLIENT_END)
     without = re.sub(pattern, "", old)
-    content = (without if without.endswith("\n") or not without else without + "\n") + block
-    return content.encode("utf-8", "surrogateescape")
+    start = without if without.endswith("\n") or not without else without + "\n"
+    return f"{start}{_DHCLIENT_BEGIN}{line}\n{_DHCLIENT_END}".encode("utf-8", "surrogateescape")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from guest.changes import netconfig
 from guest.changes.change import Change, Context, Note
-from guest.changes.dhcp_dns import keep_from_dhcp, keep_from_resolvconf
+from guest.changes.dhcp_dns import keep_from_dhcp, keep_from_initscripts, keep_from_resolvconf
 from guest.edits import Edit, WriteFile
 from guest.errors import CustomizerError
 from guest.network import keyfile, shellvars
 from guest.network.model import Resolver
+from guest.network.versions import network_manager_version
 from guest.sysroot import text
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ OPENRESOLV = "/etc/resolvconf.conf"
 NETWORK_MANAGER_DROP_IN = "/etc/NetworkManager/conf.d/90-guest-customizer-dns.conf"
 # glibc reads the first three name servers and ignores the rest (resolv.conf(5), MAXNS).
 _SERVERS_READ = 3
+# NetworkManager takes global search domains without global servers; before, it passed over the file (seen with 1.42.4).
+_SEARCHES_ALONE = (1, 42, 4)
 
 
 def plan(context: Context, view: View) -> Iterator[Edit | Note]:
@@ -45,7 +48,7 @@ def plan(context: Context, view: View) -> Iterator[Edit | Note]:
         yield from _to_resolvconf(settings, view, resolver, in_cards=in_cards)
     elif "NetworkManager" in link:
         if not in_cards:
-            yield from _to_network_manager(resolver)
+            yield from _to_network_manager(view, resolver)
     elif netconfig.owns_resolv_conf(view):
         if not in_cards:  # NetworkManager hands its own to netconfig
             yield from netconfig.plan_netconfig(view, resolver, dhcp=_uses_dhcp(settings))
@@ -88,17 +91,18 @@ def _to_resolvconf(settings: Settings, view: View, resolver: Resolver, *, in_car
         yield from keep_from_resolvconf(view, resolver)
 
 
-def _to_network_manager(resolver: Resolver) -> Iterator[Edit | Note]:
-    """NetworkManager.conf(5): global DNS goes before what any profile or DHCP says; 1.0 and later."""
-    if not resolver.servers:
+def _to_network_manager(view: View, resolver: Resolver) -> Iterator[Edit | Note]:
+    """NetworkManager.conf(5): global DNS servers go before what any profile or DHCP says; 1.0 and later."""
+    if not resolver.servers and (network_manager_version(view) or ()) < _SEARCHES_ALONE:
         yield Note(
-            "NetworkManager takes search domains without servers from its profiles alone: give the card in [network]"
+            "this NetworkManager takes search domains without servers from its profiles alone: give the card in [network]"
         )
         return
     lines = ["# guest-customizer: these instead of what profiles and DHCP say."]
     if resolver.search:
         lines += ["[global-dns]", f"searches={','.join(resolver.search)}"]
-    lines += ["[global-dns-domain-*]", f"servers={','.join(map(str, resolver.servers))}"]
+    if resolver.servers:
+        lines += ["[global-dns-domain-*]", f"servers={','.join(map(str, resolver.servers))}"]
     content = "".join(f"{line}\n" for line in lines).encode()
     yield WriteFile(NETWORK_MANAGER_DROP_IN, content, "NetworkManager writes resolv.conf", mode=0o644)
 
@@ -108,12 +112,15 @@ def _to_file(context: Context, view: View, resolver: Resolver, *, in_cards: bool
     yield WriteFile(RESOLV_CONF, _replace_lines(old, resolver), "DNS servers")
     if text(view, OPENRESOLV) is not None:
         yield _to_openresolv(view, resolver)
-    stack = context.guest.stack
-    if not in_cards and keyfile.is_enabled(view) and (stack is None or stack.name in ("keyfile", "ifcfg", "netplan")):
-        yield from _to_network_manager(resolver)
-    elif not in_cards and not context.settings.interfaces and stack is not None and stack.name == "ifcfg":
-        yield Note("where a card asks DHCP, its DNS servers replace those of [dns]: give the card in [network] too")
-    if _uses_dhcp(context.settings) and not in_cards:
+    if in_cards:
+        return
+    settings, stack = context.settings, context.guest.stack
+    if keyfile.is_enabled(view) and (stack is None or stack.name in ("keyfile", "ifcfg", "netplan")):
+        yield from _to_network_manager(view, resolver)
+    elif not settings.interfaces and stack is not None and stack.name == "ifcfg":
+        yield from keep_from_initscripts(view, resolver)
+        return
+    if _uses_dhcp(settings):
         yield from keep_from_dhcp(view, resolver)
 
 

@@ -10,7 +10,8 @@ from guest.changes.cloudseed import hand_over
 from guest.network import STACKS
 from guest.network.meaning import verify
 from guest.network.model import Network
-from guest.network.names import bind, plan_names
+from guest.network.names import bind
+from guest.network.pinning import plan_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

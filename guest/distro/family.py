@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guest.edits import WriteFile
 from guest.sysroot import exists, text
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from guest.sysroot import View
 
 HOST_NAME_MAX = 64
+HOSTNAME = "/etc/hostname"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,15 @@ class Family:
 def has_systemd(view: View) -> bool:
     """Whether systemd is the guest's init. Its udev and helpers alone are no sign: other inits use them too."""
     return any(exists(view, f"{folder}/systemd/systemd") for folder in ("/usr/lib", "/lib"))
+
+
+def plan_short_hostname(_view: View, _release: Release, names: Names) -> tuple[Edit, ...]:
+    """Where /etc/hostname holds the short name and nothing else says it."""
+    return (WriteFile(HOSTNAME, f"{names.hostname}\n".encode(), "host name"),)
+
+
+def read_hostname_file(view: View) -> str | None:
+    return first_line(view, HOSTNAME)
 
 
 def first_line(view: View, path: str) -> str | None:

@@ -10,10 +10,11 @@ import re
 from typing import TYPE_CHECKING
 
 from guest.edits import Edit, SetAside, WriteFile
-from guest.network import blocks, ifcfg_read, networkd, shellvars
+from guest.network import blocks, ifcfg_profile, ifcfg_read, networkd, shellvars
+from guest.network.ifcfg_profile import route_lines
 from guest.network.ifcfg_read import FOLDER, SYSCONFIG_NETWORK
 from guest.network.keyfile import is_enabled as network_manager_is_enabled
-from guest.network.model import BOND_MIIMON_MS, Bond, Bridge, Network, Resolver, Vlan
+from guest.network.model import Bond, Bridge, Network, Resolver, Vlan
 from guest.network.stack import Stack, inexpressible, sysv_starts
 from guest.network.versions import release
 from guest.sysroot import exists, text
@@ -21,7 +22,7 @@ from guest.sysroot import exists, text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from guest.network.model import Address, BoundInterface, IpSide, IpVersion
+    from guest.network.model import BoundInterface, IpVersion
     from guest.sysroot import View
 
 _ROUTE_FILES: tuple[tuple[IpVersion, str], ...] = ((4, "route"), (6, "route6"))
@@ -52,14 +53,14 @@ def _starts_network(view: View) -> bool:
     return sysv_starts(view, "network", ("/etc/rc.d/rc3.d", "/etc/rc3.d"))
 
 
-def _is_el5(view: View) -> bool:
+def is_el5(view: View) -> bool:
     identity, major = release(view)
     return identity not in ("fedora", "amzn", "openeuler", "kylin") and 0 < major <= 5
 
 
 def carries_dns(view: View) -> bool:
     """Both readers rewrite resolv.conf from the profiles; EL5 knows two servers, and leaves the file alone where there are none."""
-    return not _is_el5(view)
+    return not is_el5(view)
 
 
 def known_name(view: View, mac: str) -> str | None:
@@ -75,11 +76,11 @@ def known_name(view: View, mac: str) -> str | None:
 
 def render(view: View, network: Network) -> Iterator[Edit]:
     _refuse_what_is_missing(view, network)
-    el5, by_network = _is_el5(view), _has_old_network_manager(view) and _starts_network(view)
+    el5, by_network = is_el5(view), _has_old_network_manager(view) and _starts_network(view)
     files: dict[str, list[str]] = {}
     for bound in network.interfaces:
         heading = blocks.heading(bound)
-        files[f"ifcfg-{bound.name}"] = [heading, *_profile(network, bound, el5)]
+        files[f"ifcfg-{bound.name}"] = [heading, *ifcfg_profile.profile(network, bound, el5)]
         if by_network and _has_route_without_gateway(bound):
             files[f"ifcfg-{bound.name}"].append("NM_CONTROLLED=no")
         for number, address in enumerate(bound.interface.of(4).addresses[1:] if el5 else (), 1):
@@ -91,7 +92,7 @@ def render(view: View, network: Network) -> Iterator[Edit]:
             ]
             files[f"ifcfg-{bound.name}:{number}"] = [heading, *alias]
         for version, prefix in _ROUTE_FILES:
-            if routes := [*_route_lines(bound.name, bound.interface.of(version))]:
+            if routes := [*route_lines(bound.name, bound.interface.of(version))]:
                 files[f"{prefix}-{bound.name}"] = routes
     yield from _set_aside(view, network, set(files))
     for name, lines in files.items():
@@ -118,7 +119,7 @@ def _refuse_what_is_missing(view: View, network: Network) -> None:
         if by_old_manager and _has_route_without_gateway(bound):
             hint = "give the card an address in its gateway's subnet, or enable the network service in the template"
             raise inexpressible("ifcfg", label, "its NetworkManager has no route without a gateway", hint)
-        if bound.interface.dhcp6 and _is_el5(view) and not exists(view, "/sbin/dhcp6c"):
+        if bound.interface.dhcp6 and is_el5(view) and not exists(view, "/sbin/dhcp6c"):
             raise inexpressible("ifcfg", label, "DHCPv6 needs dhcpv6-client", "install dhcpv6-client in the template")
 
 
@@ -129,129 +130,7 @@ def _has_old_network_manager(view: View) -> bool:
 
 def _has_route_without_gateway(bound: BoundInterface) -> bool:
     sides = [bound.interface.of(version) for version, _ in _ROUTE_FILES]
-    return any(" via " not in line for side in sides for line in _route_lines(bound.name, side))
-
-
-def _profile(network: Network, bound: BoundInterface, el5: bool) -> Iterator[str]:
-    interface = bound.interface
-    yield from _device(network, bound)
-    controller = network.controller_of(bound)
-    if controller is None:
-        yield from _ipv4(interface.of(4), el5)
-        yield from _ipv6(network, bound, el5)
-    else:
-        yield "BOOTPROTO=none"
-    if (mtu := network.mtu_of(bound)) is not None:
-        yield f"MTU={mtu}"
-    if controller is None:
-        yield from _dns(network, bound, el5)
-    elif isinstance(controller.interface.virtual, Bond):
-        yield f"MASTER={controller.name}"
-        yield "SLAVE=yes"
-    else:
-        yield f"BRIDGE={controller.name}"
-
-
-def _device(network: Network, bound: BoundInterface) -> Iterator[str]:
-    virtual = bound.interface.virtual
-    yield f"TYPE={type(virtual).__name__ if virtual else 'Ethernet'}"
-    yield f"DEVICE={bound.name}"
-    yield f"NAME={bound.name}"
-    if bound.mac:
-        yield f"HWADDR={bound.mac.upper()}"
-    yield "ONBOOT=yes"
-    match virtual:
-        case Vlan(parent=parent, id=number):
-            yield "VLAN=yes"
-            yield f"PHYSDEV={network.labelled(parent).name}"
-            yield f"VLAN_ID={number}"
-        case Bond(mode=mode):
-            yield "BONDING_MASTER=yes"
-            yield f'BONDING_OPTS="mode={mode.value} miimon={BOND_MIIMON_MS}"'
-        case Bridge():
-            yield "STP=no"
-            yield "DELAY=0"
-
-
-def _ipv4(side: IpSide, el5: bool) -> Iterator[str]:
-    yield f"BOOTPROTO={'dhcp' if side.dhcp else 'none'}"
-    for number, address in enumerate(side.addresses[:1] if el5 else side.addresses):
-        # IPADDR, IPADDR1, IPADDR2 …: the one scheme that every reader takes (FACTS-distros 3.2).
-        suffix = str(number) if number else ""
-        yield f"IPADDR{suffix}={address.ip}"
-        yield f"NETMASK={address.netmask}" if el5 else f"PREFIX{suffix}={address.network.prefixlen}"
-    if side.gateway is not None:
-        if _is_in_first_subnet(side):
-            yield f"GATEWAY={side.gateway}"
-        yield "DEFROUTE=yes"
-
-
-def _is_in_first_subnet(side: IpSide) -> bool:
-    """initscripts pass over a GATEWAY outside the subnet of the first address."""
-    return side.gateway is not None and side.gateway in side.addresses[0].network
-
-
-def _ipv6(network: Network, bound: BoundInterface, el5: bool) -> Iterator[str]:
-    side = bound.interface.of(6)
-    advertisements = bound.interface.accepts_router_advertisements
-    servers = [s for s in network.resolver_of(bound).servers if s.version == 6 and not el5]
-    if not side.addresses and not side.dhcp and advertisements is None:
-        if servers:
-            # NetworkManager drops IPv6 servers where IPv6 is off, as it is to it where nothing is said.
-            yield "IPV6INIT=yes"
-            yield "IPV6_AUTOCONF=yes"
-        return  # not said: the guest's own way
-    if not side.addresses and not side.dhcp and advertisements is False:
-        if servers:
-            raise inexpressible(
-                "ifcfg",
-                bound.interface.label,
-                "IPv6 DNS servers need IPv6 on this interface",
-                "give them as `dns` in the section of an interface that has IPv6, or leave them out",
-            )
-        yield "IPV6INIT=no"
-        return
-    yield "IPV6INIT=yes"
-    yield f"IPV6_AUTOCONF={'yes' if advertisements else 'no'}"
-    if side.dhcp:
-        yield "DHCPV6C=yes"
-    if side.addresses:
-        yield f"IPV6ADDR={side.addresses[0]}"
-    if len(side.addresses) > 1:
-        yield f'IPV6ADDR_SECONDARIES="{" ".join(map(str, side.addresses[1:]))}"'
-    if side.gateway is not None:
-        scope = f"%{bound.name}" if side.gateway.is_link_local else ""
-        if side.gateway_is_on_link:
-            yield f"IPV6_DEFAULTGW={side.gateway}{scope}"
-        yield "IPV6_DEFROUTE=yes"
-
-
-def _dns(network: Network, bound: BoundInterface, el5: bool) -> Iterator[str]:
-    resolver = Resolver() if el5 else network.resolver_of(bound)
-    for number, server in enumerate(resolver.servers, 1):
-        yield f"DNS{number}={server}"
-    if resolver.search:
-        yield f'DOMAIN="{" ".join(resolver.search)}"'
-    if network.replaces_dhcp_dns(bound) and (bound.interface.dhcp4 or bound.interface.dhcp6):
-        # The document names the servers: DHCP's would come on top (both readers) or instead (initscripts).
-        yield "PEERDNS=no"
-
-
-def _route_lines(name: str, side: IpSide) -> Iterator[str]:
-    in_file = side.version == 4 and not _is_in_first_subnet(side)
-    if side.gateway is not None and (in_file or not side.gateway_is_on_link):
-        yield from _host_route(name, side, side.gateway)
-        yield f"default via {side.gateway} dev {name}"
-    for route in side.routes:
-        if route.via is not None and side.addresses:
-            yield from _host_route(name, side, route.via)
-        yield ifcfg_read.spell(route, name)
-
-
-def _host_route(name: str, side: IpSide, gateway: Address) -> Iterator[str]:
-    """The readers refuse a gateway outside the subnets; a route to it makes it reachable for both."""
-    if not side.reaches(gateway):
-        yield f"{gateway}/{32 if side.version == 4 else 128} dev {name}"
+    return any(" via " not in line for side in sides for line in route_lines(bound.name, side))
 
 
 # ---- what else is there

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from guest.edits import SetAside, WriteFile
 from guest.errors import CustomizerError
 from guest.network import ini
 from guest.network.model import BoundInterface, Interface, Vlan
@@ -14,24 +13,21 @@ from guest.sysroot import exists, text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from guest.edits import Edit
     from guest.machine.model import Card
-    from guest.network.model import Network
     from guest.network.stack import Stack
     from guest.sysroot import View
 
 RULES_FOLDER = "/etc/udev/rules.d"
 PERSISTENT_RULES = f"{RULES_FOLDER}/70-persistent-net.rules"
-# cloud-init's too, and SLES 10's 30-net_persistent_names.rules.
-_PERSISTENT_NAME = re.compile(r".*-(?:persistent-net|net_persistent_names).*\.rules")
 LINK_FOLDER = "/etc/systemd/network"
-_LINK_PREFIX = "10-guest-customizer-"
+LINK_PREFIX = "10-guest-customizer-"
 NAME_LIMIT = 15  # IFNAMSIZ without the zero byte
 # What the kernel takes, but for signs that no file of any stack would hold as they are.
 _SOUND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
-_KERNEL_NAME = re.compile(r"eth\d+")
+RULE_MAC = re.compile(r'(?:ATTR|SYSFS)\{address\}=="([0-9A-Fa-f:]{17})"')
+RULE_NAME = re.compile(r'\bNAME="([^"]+)"')
 # Writes 70-persistent-net.rules: EL6, Debian up to 8, SLES 11 to 15.
-_GENERATOR = "75-persistent-net-generator.rules"
+GENERATOR = "75-persistent-net-generator.rules"
 _RULES_FOLDERS = ("/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 # Where guests keep the kernel command line of their next boot.
 _BOOT_FILES = (
@@ -151,16 +147,17 @@ def _virtual_name(interface: Interface, bound: dict[str, BoundInterface]) -> str
 def uses_predictable_names(view: View) -> bool:
     """Whether the guest's udev renames cards by their place, as it does since systemd 197 unless told otherwise."""
     rules = ("80-net-setup-link.rules", "80-net-name-slot.rules")
-    if not any(_rule_in_force(view, rule) for rule in rules):
+    if not any(rule_in_force(view, rule) for rule in rules):
         return False
     if view.link_target(f"{LINK_FOLDER}/99-default.link") == "/dev/null":
         return False
-    if _rule_in_force(view, _GENERATOR):
+    if rule_in_force(view, GENERATOR):
         return any("net.ifnames=1" in content for content in boot_texts(view))  # SLES 12 to 15: ethN unless told so
     return not any("net.ifnames=0" in content for content in boot_texts(view))
 
 
-def _rule_in_force(view: View, rule: str) -> bool:
+def rule_in_force(view: View, rule: str) -> bool:
+    """Whether a rules file of udev's own is there, and the administrator has not masked it."""
     if view.link_target(f"/etc/udev/rules.d/{rule}") == "/dev/null":
         return False
     return any(exists(view, f"{folder}/{rule}") for folder in _RULES_FOLDERS)
@@ -176,52 +173,7 @@ def boot_texts(view: View) -> Iterator[str]:
         yield text(view, path) or ""
 
 
-def plan_names(view: View, network: Network, cards: tuple[Card, ...]) -> Iterator[Edit]:
-    """Pins the names where something could give others, and takes away what binds names to cards that are gone."""
-    bound, by_rule = network.interfaces, _names_by_rule(view)
-    yield from _plan_rules(view, cards, bound if by_rule else ())
-    pinned = {}
-    # A .link file counts from systemd 209 on; where 80-net-name-slot.rules is (EL7), that rule is first and wins, and
-    # where the generator is (SLES up to 15), its rules.
-    by_link = _rule_in_force(view, "80-net-setup-link.rules") and not _rule_in_force(view, "80-net-name-slot.rules")
-    if by_link and not by_rule:
-        # Names such as eth0 are the kernel's own to give: pinning them races with it (FACTS-distros 4.3).
-        pinned = {f"{_LINK_PREFIX}{b.name}.link": b for b in bound if b.mac and not _KERNEL_NAME.fullmatch(b.name)}
-    yield from _drop_stale_links(view, set(pinned), bound, {card.mac for card in cards})
-    for name, interface in pinned.items():
-        content = (
-            f"# {interface.mac} keeps its name.\n[Match]\nMACAddress={interface.mac}\n\n[Link]\nName={interface.name}\n"
-        )
-        if (mtu := network.mtu_of(interface)) is not None:
-            # The first .link file that fits is the only one: netplan before 0.99 has the MTU in its own alone, after ours.
-            content += f"MTUBytes={mtu}\n"
-        yield WriteFile(f"{LINK_FOLDER}/{name}", content.encode(), f"pins the name {interface.name}", mode=0o644)
-
-
-def _names_by_rule(view: View) -> bool:
-    """Whether a udev rule is what names a card for good: beside the generator, and where .link files do not count (eudev).
-
-    Red Hat's initscripts rename cards by HWADDR of their ifcfg files instead.
-    """
-    slots = _rule_in_force(view, "80-net-name-slot.rules") and not exists(view, "/etc/sysconfig/network-scripts")
-    return slots or _rule_in_force(view, _GENERATOR)
-
-
-def _drop_stale_links(
-    view: View, pinned: set[str], bound: tuple[BoundInterface, ...], here: set[str]
-) -> Iterator[Edit]:
-    """Our own .link files of an earlier name, and others that keep one of these names for a card that is gone."""
-    macs, names = {b.mac for b in bound if b.mac}, {b.name for b in bound if b.mac}
-    for file, matched, name in _links(view):
-        if file in pinned:
-            continue
-        if file.startswith(_LINK_PREFIX) and matched & macs:
-            yield SetAside(f"{LINK_FOLDER}/{file}", "pinned an earlier name")
-        elif name in names and matched and not matched & here:
-            yield SetAside(f"{LINK_FOLDER}/{file}", "keeps a name for a card that is gone")
-
-
-def _links(view: View) -> Iterator[tuple[str, set[str], str | None]]:
+def links(view: View) -> Iterator[tuple[str, set[str], str | None]]:
     """(file name, MACs in lower case, name) of each .link file in /etc."""
     for file in view.names(LINK_FOLDER):
         if file.endswith(".link"):
@@ -232,47 +184,13 @@ def _links(view: View) -> Iterator[tuple[str, set[str], str | None]]:
 
 def _linked_name(view: View, mac: str) -> str | None:
     """The name that the administrator's own .link file gives a card."""
-    found = (name for file, macs, name in _links(view) if mac in macs and not file.startswith(_LINK_PREFIX))
+    found = (name for file, macs, name in links(view) if mac in macs and not file.startswith(LINK_PREFIX))
     return next((name for name in found if name), None)
-
-
-_RULE_MAC = re.compile(r'(?:ATTR|SYSFS)\{address\}=="([0-9A-Fa-f:]{17})"')
-_RULE_NAME = re.compile(r'\bNAME="([^"]+)"')
-# As YaST and the generator write it. DRIVERS keeps VLANs and bonds away, which have the same MAC.
-_RULE = 'SUBSYSTEM=="net", ACTION=="add", DRIVERS=="?*", ATTR{{address}}=="{mac}", ATTR{{type}}=="1", NAME="{name}"\n'
 
 
 def _persistent_name(view: View, mac: str) -> str | None:
     for line in (text(view, PERSISTENT_RULES) or "").splitlines():
-        address, name = _RULE_MAC.search(line), _RULE_NAME.search(line)
+        address, name = RULE_MAC.search(line), RULE_NAME.search(line)
         if address and name and address[1].lower() == mac and not line.lstrip().startswith("#"):
             return name[1]
     return None
-
-
-def _plan_rules(view: View, cards: tuple[Card, ...], pinned: tuple[BoundInterface, ...]) -> Iterator[Edit]:
-    """70-persistent-net.rules with the cards that are here; from others of its kind, such as cloud-init's, the gone ones go.
-
-    A rule for a card that is gone keeps eth0 taken, and the clone's card becomes eth1 (LESSONS L13). Where udev's generator
-    writes such rules, ours are there before it looks.
-    """
-    others = [f"{RULES_FOLDER}/{name}" for name in view.names(RULES_FOLDER) if _PERSISTENT_NAME.fullmatch(name)]
-    for path in sorted({PERSISTENT_RULES, *others}):
-        ours = {bound.mac: bound.name for bound in pinned if bound.mac} if path == PERSISTENT_RULES else {}
-        old = text(view, path) or ""
-        new = _with_rules(old, {card.mac for card in cards}, ours)
-        if new != old and _RULE_MAC.search(new):
-            yield WriteFile(path, new.encode("utf-8", "surrogateescape"), "names of the cards that are here")
-        elif new != old:
-            yield SetAside(path, "names of cards that are gone")
-
-
-def _with_rules(old: str, here: set[str], ours: dict[str, str]) -> str:
-    """The rules without those of other cards than `here`, and without what ours replace; then ours, by MAC."""
-    kept = []
-    for line in old.splitlines(keepends=True):
-        mac, name = _RULE_MAC.search(line), _RULE_NAME.search(line)
-        gone = mac is not None and (mac[1].lower() not in here or mac[1].lower() in ours)
-        if not gone and not (name is not None and name[1] in ours.values()):
-            kept.append(line)
-    return "".join(kept) + "".join(_RULE.format(mac=mac, name=name) for mac, name in ours.items())

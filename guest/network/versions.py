@@ -61,6 +61,15 @@ def systemd_version(view: View) -> int | None:
     return _SYSTEMD_OF.get(release(view))
 
 
+def network_manager_version(view: View) -> Version | None:
+    """By its folder of plugins, which is named after it; None where there is none."""
+    for folder in ("/usr/lib64", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"):
+        found = [numbers(name) for name in view.names(f"{folder}/NetworkManager") if re.match(r"\d+\.\d", name)]
+        if found:
+            return max(found)
+    return dpkg_version(view, "network-manager")
+
+
 # Oracle's redhat-release says Red Hat, Amazon 1 has a system-release alone (FACTS-distros 1.1).
 _RELEASE_FILES = ("/etc/oracle-release", "/etc/centos-release", "/etc/redhat-release", "/etc/system-release")
 

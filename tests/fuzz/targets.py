@@ -20,7 +20,8 @@ from guest.machine.model import BlockDevice, Card
 from guest.network import STACKS
 from guest.network.meaning import verify
 from guest.network.model import BoundInterface, Interface, Network, Resolver, Route
-from guest.network.names import LINK_FOLDER, PERSISTENT_RULES, bind, plan_names
+from guest.network.names import LINK_FOLDER, PERSISTENT_RULES, bind
+from guest.network.pinning import plan_names
 from guest.protocol import MARKER, parse_line, parse_result
 from guest.settings.document import load
 from guest.storage.fstab import parse_fstab

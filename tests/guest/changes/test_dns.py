@@ -1,5 +1,7 @@
 """DNS goes to whoever owns resolv.conf in that guest, and never through a link into /run (LESSONS L8)."""
 
+import subprocess
+
 import pytest
 
 from guest.changes import Context, Guest, Note, dns
@@ -15,6 +17,7 @@ from guest.sysroot import Sysroot
 ASKED = "[dns]\nservers = 10.0.0.2, 2001:db8::53\nsearch = example.com\n"
 NM = {"usr/sbin/NetworkManager": "", "etc/systemd/system/multi-user.target.wants/NetworkManager.service": ""}
 LINES = "search example.com\nnameserver 10.0.0.2\nnameserver 2001:db8::53\n"
+RED_HAT_HOOK = "etc/dhcp/dhclient-enter-hooks"
 HOOK = "etc/dhcp/dhclient-enter-hooks.d/"
 
 
@@ -121,4 +124,47 @@ def test_what_cannot_be_promised_is_said(tmp_path):
     many = "[dns]\nservers = 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4\n"
     assert "resolvers read 3" in plan(tmp_path / "1", FILE, None, STATIC, many)[1][0]
     assert "search domains without servers" in plan(tmp_path / "2", BY_NM | NM, None, "", "[dns]\nsearch = a.b\n")[1][0]
-    assert "give the card in [network] too" in plan(tmp_path / "3", FILE, "ifcfg")[1][0]
+    off = {"etc/redhat-release": "CentOS release 6.10 (Final)\n", RED_HAT_HOOK: "#!/bin/sh\nexit 1\n"}
+    edits, notes = plan(tmp_path / "3", FILE | off, "ifcfg")
+    assert "not executable" in notes[0]
+    assert edits[RED_HAT_HOOK].startswith("#!/bin/sh\nexit 1\n# >>>")
+
+
+@pytest.mark.parametrize(
+    ("release", "asked", "path", "line"),
+    [
+        ("CentOS release 5.11 (Final)", ASKED, "etc/dhclient-enter-hooks", "make_resolv_conf() { :; }"),
+        ("CentOS release 6.10 (Final)", ASKED, "etc/dhcp/dhclient-enter-hooks", "make_resolv_conf() { :; }"),
+        (
+            "CentOS release 5.11 (Final)",
+            "[dns]\nsearch = a.b, c.d\n",
+            "etc/dhclient.conf",
+            'supersede domain-name "a.b c.d";',
+        ),
+        (
+            "CentOS release 6.10 (Final)",
+            "[dns]\nsearch = a.b, c.d\n",
+            "etc/dhcp/dhclient.conf",
+            'supersede domain-search "a.b", "c.d";',
+        ),
+    ],
+)
+def test_initscripts_dhcp_client_is_told(release, asked, path, line, tmp_path):
+    edits, notes = plan(tmp_path, FILE | {"etc/redhat-release": release + "\n"}, "ifcfg", "", asked)
+    assert set(edits) == {"etc/resolv.conf", path}
+    assert line in edits[path].splitlines()
+    assert notes == []
+    if path.endswith("hooks"):
+        # Sourced after its own function of that name: ours is the one that is called then.
+        program = f"make_resolv_conf() {{ echo replaced; }}\n{edits[path]}make_resolv_conf\n"
+        assert subprocess.run(["bash", "-c", program], capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.parametrize(("version", "said"), [("1.40.16-15.el8_9", False), ("1.42.4", True), ("1.54.0-2.el10", True)])
+def test_search_domains_alone_by_network_manager_s_version(version, said, tmp_path):
+    files = BY_NM | NM | {f"usr/lib64/NetworkManager/{version}/libnm-device-plugin-team.so": ""}
+    edits, notes = plan(tmp_path, files, "keyfile", "", "[dns]\nsearch = a.b, c.d\n")
+    assert bool(edits) is said
+    assert bool(notes) is not said
+    if said:
+        assert edits[NM_DROP_IN].splitlines()[1:] == ["[global-dns]", "searches=a.b,c.d"]

@@ -12,7 +12,8 @@ from guest.machine.model import Card
 from guest.network import STACKS
 from guest.network.meaning import verify
 from guest.network.model import BoundInterface, Interface, Network, Resolver
-from guest.network.names import bind, plan_names
+from guest.network.names import bind
+from guest.network.pinning import plan_names
 from guest.sysroot import Sysroot
 
 MAC = "52:54:00:12:34:56"

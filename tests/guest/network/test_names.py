@@ -9,7 +9,8 @@ from guest.errors import CustomizerError
 from guest.machine.model import Card
 from guest.network import ifupdown, networkd
 from guest.network.model import Bond, BondMode, Interface, Network, Resolver, Vlan
-from guest.network.names import bind, plan_names
+from guest.network.names import bind
+from guest.network.pinning import plan_names
 from guest.sysroot import Sysroot
 
 ONE, TWO, GONE = "52:54:00:12:34:56", "52:54:00:12:34:57", "00:0c:29:aa:bb:cc"
