@@ -48,13 +48,18 @@ def _refuse(view: View, bound: BoundInterface, renderer: str | None) -> None:
     label = bound.interface.label
     if renderer == "networkd" and bound.interface.virtual is not None:
         raise inexpressible("cloud-init", label, "its networkd renderer makes no VLANs, bonds or bridges", _OURSELVES)
-    if (
-        renderer == "eni"
-        and bound.interface.routes
-        and not any(exists(view, path) for path in ("/usr/sbin/route", "/sbin/route"))
-    ):
+    if renderer == "eni":
+        _refuse_for_ifupdown(view, bound)
+
+
+def _refuse_for_ifupdown(view: View, bound: BoundInterface) -> None:
+    label, side = bound.interface.label, bound.interface.of(6)
+    if bound.interface.routes and not any(exists(view, path) for path in ("/usr/sbin/route", "/sbin/route")):
         hint = f"install net-tools in the template, or {_OURSELVES}"
         raise inexpressible("cloud-init", label, "its routes need the program `route`", hint)
+    if bound.interface.slaac is False and not side.addresses and not side.dhcp:
+        what = "its ifupdown renderer cannot switch router advertisements off without an IPv6 address"
+        raise inexpressible("cloud-init", label, what, f"leave out `slaac`, or {_OURSELVES}")
 
 
 def use_no_dhcp_dns(network: Network, renderer: str | None) -> Iterator[Edit]:

@@ -155,6 +155,28 @@ servers = 10.0.0.2
     ),
 )
 
+# A second request that names no card: ours come first, whatever DHCP adds.
+SEARCH_ALONE = _intent(
+    "search-alone",
+    """
+[network]
+  [[lan]]
+  mac = 52:54:00:12:34:56
+  dhcp4 = yes
+""",
+    """
+[dns]
+search = example.com
+""",
+    asked=Asked(
+        addresses=("ens3 10.0.0.1??/24",),
+        routes=("default via 10.0.0.1 dev ens3*",),
+        also=(*_ROUTER_ADVERTISES, _ROUTERS_SERVER, "dhcp.example"),
+        servers=("10.0.0.53",),
+        search=("example.com",),
+    ),
+)
+
 SLAAC = _intent(
     "slaac",
     """
@@ -241,4 +263,4 @@ servers = 10.0.0.2
     alone=("ens4",),  # two cables from one bridge to another make a loop
 )
 
-INTENTS = (STATIC, OFF_SUBNET_GATEWAY, DHCP, DHCP6, OWN_DNS, SLAAC, AGAIN, BRIDGE)
+INTENTS = (STATIC, OFF_SUBNET_GATEWAY, DHCP, DHCP6, OWN_DNS, SEARCH_ALONE, SLAAC, AGAIN, BRIDGE)

@@ -122,7 +122,7 @@ TOOLS = (
     Tool(TRIXIE, flavours.NETWORKMANAGER, "keyfile", network_manager),
     Tool(BOOKWORM, flavours.CLOUD_INIT, "netplan", netplan_to_networkd, RESOLVED, SEED, cloud_init),
     Tool(TRIXIE, flavours.CLOUD_INIT, "netplan", netplan_to_networkd, RESOLVED, SEED, cloud_init),
-    # Version 1 of network-config has no gateway outside the subnets.
+    # Version 1 of network-config has no gateway outside the subnets, its ifupdown renderer no end of router advertisements.
     Tool(
         BOOKWORM,
         flavours.CLOUD_INIT_IFUPDOWN,
@@ -131,7 +131,7 @@ TOOLS = (
         RESOLV_CONF,
         SEED,
         cloud_init_after_udev,
-        ("off-subnet-gateway",),
+        ("off-subnet-gateway", "slaac"),
     ),
     # Its networkd renderer makes no bridges.
     Tool(
