@@ -94,7 +94,8 @@ def differences(asked: Asked, found: Found) -> list[str]:
     if asked.search is not None:
         # `domain` is a list of one; the last line counts (resolv.conf(5)).
         lists_of_domains = [words[1:] for words in resolver if words[:1] in (["search"], ["domain"])]
-        domains = [domain for domain in (lists_of_domains or [[]])[-1] if domain != "." and domain not in asked.also]
+        domains = [domain.rstrip(".") for domain in (lists_of_domains or [[]])[-1] if domain != "."]
+        domains = [domain for domain in domains if domain not in asked.also]
         pairs["search domains"] = (list(asked.search), domains)
     mtu = {link["ifname"]: link["mtu"] for link in found.links}
     pairs |= {f"mtu of {name}": (size, mtu.get(name)) for name, size in asked.mtu.items()}

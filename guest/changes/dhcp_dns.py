@@ -25,9 +25,9 @@ DHCLIENT_LATE_HOOK = "/etc/dhcp/dhclient-enter-hooks.d/zz-guest-customizer"
 _DHCLIENT_HOOK = (
     b"# guest-customizer: /etc/resolv.conf holds the servers that were asked for.\nmake_resolv_conf() { :; }\n"
 )
-_DHCLIENT_BEGIN = "# >>> guest-customizer: this instead of what DHCP says >>>\n"
+_BEGIN = "# >>> guest-customizer: this instead of what DHCP says >>>\n"
 _SEARCH = "DHCP must not replace the search list"
-_DHCLIENT_END = "# <<< guest-customizer <<<\n"
+_END = "# <<< guest-customizer <<<\n"
 DHCPCD = "/etc/dhcpcd.conf"
 _DHCPCD_LINE = "nohook resolv.conf"
 
@@ -43,10 +43,19 @@ def keep_from_dhcp(view: View, resolver: Resolver) -> Iterator[Edit]:
         yield WriteFile(DHCLIENT, content, _SEARCH)
     if dhcpcd is not None and _DHCPCD_LINE not in dhcpcd.splitlines():
         # Above any `interface` block: what follows one belongs to it (dhcpcd.conf(5)).
-        changed = f"# guest-customizer: /etc/resolv.conf holds what was asked for.\n{_DHCPCD_LINE}\n{dhcpcd}"
-        yield WriteFile(DHCPCD, changed.encode("utf-8", "surrogateescape"), "DHCP must not replace the DNS servers")
+        yield WriteFile(DHCPCD, _for_dhcpcd(dhcpcd, resolver), "DHCP must not replace DNS servers or search list")
     if resolver.servers:
         yield from keep_from_udhcpc(view)
+
+
+def _for_dhcpcd(old: str, resolver: Resolver) -> bytes:
+    """The servers stand in resolv.conf, and its hook stays away from there; a search list alone it is told for every card."""
+    own = _without_block(old)
+    if resolver.servers:
+        start = f"# guest-customizer: /etc/resolv.conf holds what was asked for.\n{_DHCPCD_LINE}\n"
+    else:
+        start = f"{_BEGIN}static domain_search={' '.join(resolver.search)}\n{_END}"
+    return (start + own).encode("utf-8", "surrogateescape")
 
 
 def keep_from_resolvconf(view: View, resolver: Resolver) -> Iterator[Edit]:
@@ -87,7 +96,10 @@ def _with_search_list(old: str, resolver: Resolver, words: str | None = None) ->
 
 def _with_block(old: str, line: str) -> bytes:
     """The file with our line between marks at its end."""
-    pattern = re.escape(_DHCLIENT_BEGIN) + r"(?:.*\n)*?" + re.escape(_DHCLIENT_END)
-    without = re.sub(pattern, "", old)
+    without = _without_block(old)
     start = without if without.endswith("\n") or not without else without + "\n"
-    return f"{start}{_DHCLIENT_BEGIN}{line}\n{_DHCLIENT_END}".encode("utf-8", "surrogateescape")
+    return f"{start}{_BEGIN}{line}\n{_END}".encode("utf-8", "surrogateescape")
+
+
+def _without_block(old: str) -> str:
+    return re.sub(re.escape(_BEGIN) + r"(?:.*\n)*?" + re.escape(_END), "", old)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RESOLV_CONF = "/etc/resolv.conf"
 RESOLVED_DROP_IN = "/etc/systemd/resolved.conf.d/90-guest-customizer.conf"
 RESOLVCONF_HEAD = "/etc/resolvconf/resolv.conf.d/head"
+RESOLVCONF_TAIL = "/etc/resolvconf/resolv.conf.d/tail"
 OPENRESOLV = "/etc/resolvconf.conf"
 NETWORK_MANAGER_DROP_IN = "/etc/NetworkManager/conf.d/90-guest-customizer-dns.conf"
 # glibc reads the first three name servers and ignores the rest (resolv.conf(5), MAXNS).
@@ -85,8 +86,13 @@ def _resolved(resolver: Resolver) -> bytes:
 
 def _to_resolvconf(settings: Settings, view: View, resolver: Resolver, *, in_cards: bool) -> Iterator[Edit]:
     if not in_cards:
-        content = _replace_lines(text(view, RESOLVCONF_HEAD) or "", resolver)
-        yield WriteFile(RESOLVCONF_HEAD, content, "resolvconf owns resolv.conf")
+        # The first servers count, and the last search list: what resolvconf makes of the cards stands between.
+        for path, part in (
+            (RESOLVCONF_HEAD, Resolver(resolver.servers)),
+            (RESOLVCONF_TAIL, Resolver((), resolver.search)),
+        ):
+            if part:
+                yield WriteFile(path, _replace_lines(text(view, path) or "", part), "resolvconf owns resolv.conf")
     if _uses_dhcp(settings):
         yield from keep_from_resolvconf(view, resolver)
 

@@ -60,7 +60,7 @@ NM_DROP_IN = "etc/NetworkManager/conf.d/90-guest-customizer-dns.conf"
         (RESOLVED, "netplan", STATIC, set()),
         # Debian's resolvconf.
         (RESOLVCONF, "ifupdown", STATIC, set()),
-        (RESOLVCONF, "networkd", "", {"etc/resolvconf/resolv.conf.d/head"}),
+        (RESOLVCONF, "networkd", "", {"etc/resolvconf/resolv.conf.d/head", "etc/resolvconf/resolv.conf.d/tail"}),
         (RESOLVCONF | DHCLIENT, "ifupdown", DHCP, {HOOK + "zz-guest-customizer"}),
         # NetworkManager.
         (BY_NM | NM, "keyfile", STATIC, set()),
@@ -100,6 +100,17 @@ def test_what_each_owner_is_told(tmp_path):
     assert told == '# mine\nname_servers="10.0.0.2 2001:db8::53"\nsearch_domains="example.com"\n'
     told = plan(tmp_path / "4", FILE | {"etc/dhcpcd.conf": "interface eth0\nstatic routers=\n"}, "ifupdown", DHCP)[0]
     assert told["etc/dhcpcd.conf"].index("nohook resolv.conf") < told["etc/dhcpcd.conf"].index("interface eth0")
+
+
+def test_a_search_list_alone_leaves_dhcp_its_servers(tmp_path):
+    """A hook that is kept off resolv.conf would leave the template's servers there."""
+    asked = "[dns]\nsearch = a.b, c.d\n"
+    files = FILE | {"etc/dhcpcd.conf": "interface eth0\nstatic routers=\n"}
+    told = plan(tmp_path / "1", files, "dhcpcd", "", asked)[0]["etc/dhcpcd.conf"]
+    assert told.splitlines()[1:4:2] == ["static domain_search=a.b c.d", "interface eth0"]
+    assert "etc/dhcpcd.conf" not in plan(tmp_path / "2", files | {"etc/dhcpcd.conf": told}, "dhcpcd", "", asked)[0]
+    edits, _ = plan(tmp_path / "3", RESOLVCONF, "ifupdown", "", asked)
+    assert edits == {"etc/resolvconf/resolv.conf.d/tail": "search a.b c.d\n"}
 
 
 def test_the_interfaces_own_servers_count_where_no_interface_has_a_place_for_them(tmp_path):
