@@ -26,13 +26,13 @@ _DHCLIENT_HOOK = (
     b"# guest-customizer: /etc/resolv.conf holds the servers that were asked for.\nmake_resolv_conf() { :; }\n"
 )
 _BEGIN = "# >>> guest-customizer: this instead of what DHCP says >>>\n"
-_SEARCH = "DHCP must not replace the search list"
 _END = "# <<< guest-customizer <<<\n"
+_SEARCH = "DHCP must not replace the search list"
 DHCPCD = "/etc/dhcpcd.conf"
 _DHCPCD_LINE = "nohook resolv.conf"
 
 
-def keep_from_dhcp(view: View, resolver: Resolver) -> Iterator[Edit]:
+def keep_from_dhcp(view: View, resolver: Resolver) -> Iterator[Edit | Note]:
     """For a guest where some interface asks DHCP, and resolv.conf is a file that we write."""
     dhclient, dhcpcd = text(view, DHCLIENT), text(view, DHCPCD)
     if dhclient is not None and resolver.servers:
@@ -44,8 +44,7 @@ def keep_from_dhcp(view: View, resolver: Resolver) -> Iterator[Edit]:
     if dhcpcd is not None and _DHCPCD_LINE not in dhcpcd.splitlines():
         # Above any `interface` block: what follows one belongs to it (dhcpcd.conf(5)).
         yield WriteFile(DHCPCD, _for_dhcpcd(dhcpcd, resolver), "DHCP must not replace DNS servers or search list")
-    if resolver.servers:
-        yield from keep_from_udhcpc(view)
+    yield from keep_from_udhcpc(view, resolver)
 
 
 def _for_dhcpcd(old: str, resolver: Resolver) -> bytes:
@@ -65,28 +64,26 @@ def keep_from_resolvconf(view: View, resolver: Resolver) -> Iterator[Edit]:
 
 
 def keep_from_initscripts(view: View, resolver: Resolver) -> Iterator[Edit | Note]:
-    """The same for Red Hat's dhclient-script: one hook, which has to be executable. EL5 has its files a folder above."""
+    """The same for Red Hat's dhclient-script. EL5 has its files a folder above."""
     el5 = ifcfg.is_el5(view)
     folder = "/etc" if el5 else "/etc/dhcp"
-    if not resolver.servers:
-        # EL5's dhclient knows no search list; its script makes one of the domain's name.
-        path, words = f"{folder}/dhclient.conf", f'domain-name "{" ".join(resolver.search)}"' if el5 else None
-        yield WriteFile(
-            path, _with_search_list(text(view, path) or "", resolver, words), _SEARCH, mode=_mode(view, path)
-        )
+    if resolver.servers:
+        yield from _hook_of_initscripts(view, f"{folder}/dhclient-enter-hooks")
         return
-    path = f"{folder}/dhclient-enter-hooks"
+    path = f"{folder}/dhclient.conf"
+    # EL5's dhclient knows no search list; its script makes one of the domain's name.
+    words = f'domain-name "{" ".join(resolver.search)}"' if el5 else None
+    content = _with_search_list(text(view, path) or "", resolver, words)
+    yield WriteFile(path, content, _SEARCH, mode=0o644 if view.state(path) is None else None)
+
+
+def _hook_of_initscripts(view: View, path: str) -> Iterator[Edit | Note]:
+    """One for everybody, which is run only where it is executable."""
     state = view.state(path)
-    old = text(view, path) or "#!/bin/sh\n"
-    content = _with_block(old, "make_resolv_conf() { :; }")
+    content = _with_block(text(view, path) or "#!/bin/sh\n", "make_resolv_conf() { :; }")
     yield WriteFile(path, content, "DHCP must not replace the DNS servers", mode=0o755 if state is None else None)
     if state is not None and not state.mode & 0o111:
         yield Note(f"{path} in the guest is not executable: DHCP's DNS servers may replace those of [dns]")
-
-
-def _mode(view: View, path: str) -> int | None:
-    """For a file that may be there already, and keeps its mode then."""
-    return 0o644 if view.state(path) is None else None
 
 
 def _with_search_list(old: str, resolver: Resolver, words: str | None = None) -> bytes:

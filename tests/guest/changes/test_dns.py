@@ -134,6 +134,8 @@ def test_an_unknown_owner_is_refused(tmp_path):
 def test_what_cannot_be_promised_is_said(tmp_path):
     many = "[dns]\nservers = 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4\n"
     assert "resolvers read 3" in plan(tmp_path / "1", FILE, None, STATIC, many)[1][0]
+    busybox = FILE | {"usr/share/udhcpc/default.script": ""}
+    assert "its own search list" in plan(tmp_path / "4", busybox, "ifupdown-ng", "", "[dns]\nsearch = a.b\n")[1][0]
     assert "search domains without servers" in plan(tmp_path / "2", BY_NM | NM, None, "", "[dns]\nsearch = a.b\n")[1][0]
     off = {"etc/redhat-release": "CentOS release 6.10 (Final)\n", RED_HAT_HOOK: "#!/bin/sh\nexit 1\n"}
     edits, notes = plan(tmp_path / "3", FILE | off, "ifcfg")
