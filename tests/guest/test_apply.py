@@ -340,6 +340,28 @@ def test_what_was_changed_since_an_interruption_is_kept(root: Path) -> None:
     assert [text.partition(" had been")[0] for text in apply.say_recovered(interrupted, changed)][1:] == list(changed)
 
 
+def test_a_link_changed_since_an_interruption_is_kept_as_a_link(root: Path) -> None:
+    before = content(root)
+    interrupted = interrupted_journal(root)
+    (root / "etc/link").unlink()
+    (root / "etc/link").symlink_to("/etc/by-hand")
+    (root / "etc/by-hand").write_text("old")
+    (root / "etc/changed").unlink()
+    (root / "etc/changed").symlink_to("../nowhere")
+    replaced = root / "var/lib/guest-customizer/requests/test/replaced"
+    with Sysroot(root) as guest:
+        assert apply.recover(guest, interrupted) == ("/etc/changed", "/etc/link")
+        (root / "etc/link").unlink()
+        (root / "etc/link").symlink_to("/etc/by-hand")
+        (root / "etc/changed").write_text("by hand")
+        # What was kept is not kept twice; a file gets the next number where a link has its own.
+        assert apply.recover(guest, interrupted) == ("/etc/changed", "/etc/link")
+    kept = {path.name: os.readlink(path) if path.is_symlink() else path.read_text() for path in replaced.iterdir()}
+    assert kept == {"0000": "../nowhere", "0001": "by hand", "0003": "/etc/by-hand"}
+    (root / "etc/by-hand").unlink()
+    assert content(root) == before
+
+
 @pytest.mark.parametrize(
     ("path", "stand"),
     [

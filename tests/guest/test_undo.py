@@ -113,6 +113,14 @@ def test_force_takes_back_all_the_same_and_keeps_what_was_there(root: Path) -> N
     assert kept.stat().st_mode & 0o077 == 0
 
 
+def test_force_keeps_a_link_that_was_there(customized: Path) -> None:
+    (customized / "etc/link").unlink()
+    (customized / "etc/link").symlink_to("elsewhere")
+    take_back(customized, force=True)
+    kept = customized / "var/lib/guest-customizer/requests/test/replaced/0003"
+    assert (os.readlink(customized / "etc/link"), os.readlink(kept)) == ("nowhere", "elsewhere")
+
+
 def test_what_was_kept_is_kept_when_the_id_is_used_again(customized: Path) -> None:
     kept = customized / "var/lib/guest-customizer/requests/test/replaced"
     for text in ("first", "second"):
