@@ -100,6 +100,14 @@ def test_a_file_changed_since_is_named(customized: Path, path: str, change: obje
     assert f"/{path}" in error.message
 
 
+def test_how_many_were_changed_since_is_told(customized: Path) -> None:
+    (customized / "etc/changed").write_text("by hand")
+    assert " more)" not in refused(customized).message
+    (customized / "etc/added/file").write_text("by hand")
+    (customized / "etc/link").unlink()
+    assert "/etc/changed (and 2 more) " in refused(customized).message
+
+
 def test_force_takes_back_all_the_same_and_keeps_what_was_there(root: Path) -> None:
     before = whole(root, with_records=False)
     with Sysroot(root) as guest:
@@ -183,6 +191,7 @@ def test_a_lost_backup_is_found_before_anything_is_touched(customized: Path) -> 
     with pytest.raises(apply.RestoredError) as caught:
         take_back(customized)
     assert caught.value.code == "apply.no-backup"
+    assert "put that file right by hand" in caught.value.hint
     assert whole(customized, with_records=False) == before
     with Sysroot(customized) as guest:
         assert journal.is_done(guest, "test"), "it is still in force"

@@ -39,7 +39,7 @@ BY_NAME = {
 class _Fold(ast.NodeTransformer):
     """Puts its value in the place of what is made of numbers and of os's flags alone."""
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:  # noqa: N802 (ast's name)
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         try:
             value = eval(compile(ast.Expression(node), "", "eval"), {"os": os})  # noqa: S307 (our own source)
         except Exception:  # noqa: BLE001 (it holds a name)

@@ -13,6 +13,7 @@ import functools
 import importlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -34,8 +35,10 @@ TOP = Path(__file__).resolve().parents[2]
 WORK = TOP / "build/mutation"
 SESSION = WORK / "session.sqlite"
 MODULES = ("apply", "rollback", "undo", "prepare", "staging", "standing", "journal", "sysroot")
-# The second lot is for what the first does not find. The two that explore every chain of interruptions stand there.
-QUICK = ("test_apply.py", "test_undo.py", "test_sysroot.py", "test_crash.py::test_killed_for_real")
+# A module's own tests come first (see Tests.find), all of the quick ones after them, and the last lot for what these do not
+# find. The two that explore every chain of interruptions stand there.
+QUICK = ("test_apply.py", "test_undo.py", "test_sysroot.py", "test_journal.py", "test_standing.py", "test_staging.py", "test_prepare.py",
+         "test_crash.py::test_killed_for_real")  # fmt: skip
 SLOW = ("test_hostile.py", "test_tree.py", "test_codes.py", "test_crash.py::test_undo_stopped_at_every_change",
         "test_crash.py::test_apply_stopped_at_every_change")  # fmt: skip
 CONFIG = """\
@@ -55,15 +58,23 @@ _LONG_AGO = 1_500_000_000
 _CONTROL_EVERY = 400
 
 
-def prepare() -> None:
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
+def copy_sources() -> None:
+    """Anew: a run that was broken off has left its mistake."""
     for name in ("guest", "host", "tests", "qemu-tests", "pyproject.toml", "docs"):
         source = TOP / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, WORK / name)
+        if source.is_dir():
+            shutil.copytree(source, WORK / name, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, WORK / name)
     for source in WORK.glob("guest/**/*.py"):
         # A mistake has another time, so that what was compiled before is never taken for it.
         os.utime(source, (_LONG_AGO, _LONG_AGO))
+
+
+def prepare() -> None:
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    copy_sources()
     modules = ", ".join(f'"guest/{name}.py"' for name in MODULES)
     (WORK / "config.toml").write_text(CONFIG.format(modules=modules))
     program = Path(sys.executable).with_name("cosmic-ray")
@@ -80,6 +91,11 @@ def skip_those_without_effect(database: WorkDB) -> None:
         )
         if reason:
             database.set_result(item.job_id, WorkResult(WorkerOutcome.SKIPPED, output=reason))
+
+
+def forget_survivors() -> None:
+    with sqlite3.connect(SESSION) as database:
+        database.execute("delete from work_results where test_outcome = 'SURVIVED'")
 
 
 class Tests:
@@ -109,7 +125,8 @@ class Tests:
 
     def find(self, module: str, lots: tuple[tuple[str, ...], ...]) -> Outcome:
         outcome = Outcome(found=False, failed="", seconds={}, modules=())
-        for lot in lots:
+        own = f"test_{Path(module).stem}.py"
+        for lot in ((own,), *lots) if own in QUICK else lots:
             outcome = run_tests(WORK, _paths(lot), lambda test: self._rank(module, test), self._seconds)
             if outcome.found:
                 break
@@ -207,11 +224,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, help="about this many of the mistakes")
     parser.add_argument("--quick", action="store_true", help="only the quick tests")
+    parser.add_argument(
+        "--again", action="store_true", help="with --resume: also what survived, which newer tests may find"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the last run")
     options = parser.parse_args()
-    if not options.resume:
+    if options.resume:
+        copy_sources()
+    else:
         prepare()
     with use_db(str(SESSION), WorkDB.Mode.open) as database:
+        if options.again:
+            forget_survivors()
         skip_those_without_effect(database)
         run_all(database, options.sample, quick=options.quick)
         return report(database)

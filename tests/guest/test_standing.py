@@ -1,0 +1,112 @@
+"""How a path stands: attributes and flags on file systems that know none, and on disks that fail."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from guest import standing
+from guest.standing import acl_with_mode, read_attributes, set_guards, write_attributes
+from guest.sysroot import Sysroot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[int]:
+    (tmp_path / "file").write_text("x")
+    fd = os.open(tmp_path, os.O_PATH)
+    yield fd
+    os.close(fd)
+
+
+def failing(number: int) -> object:
+    def fail(*_: object, **__: object) -> object:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_attributes_where_the_file_system_knows_none(folder: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "listxattr", failing(errno.ENOTSUP))
+    monkeypatch.setattr(os, "setxattr", failing(errno.ENOTSUP))
+    assert read_attributes(folder, "file") == ()
+    write_attributes(folder, "file", (("user.note", "00"),))
+
+
+# One less and one more than ENOTSUP among them.
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EIO, errno.ENOSPC, errno.ENOTSUP - 1, errno.EDQUOT])
+def test_attributes_of_a_disk_that_fails(folder: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "listxattr", failing(number))
+    monkeypatch.setattr(os, "setxattr", failing(number))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        read_attributes(folder, "file")
+    with pytest.raises(OSError, match=os.strerror(number)):
+        write_attributes(folder, "file", (("user.note", "00"),))
+    write_attributes(folder, "file", (("security.ima", "00"),))  # only the guest's own kernel can sign
+
+
+@pytest.mark.parametrize("number", [errno.ENOTTY, errno.ENOTSUP, errno.EINVAL])
+def test_flags_where_the_file_system_knows_none(folder: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing.fcntl, "ioctl", failing(number))
+    assert standing.guards_of(folder, "file") == 0
+    set_guards(folder, "file", 0)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        set_guards(folder, "file", standing.IMMUTABLE)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EPERM, errno.EOVERFLOW])
+def test_flags_of_a_disk_that_fails(folder: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing.fcntl, "ioctl", failing(number))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        standing.guards_of(folder, "file")
+
+
+def test_flags_are_not_looked_for_behind_a_link_or_in_a_fifo(tmp_path: Path, folder: int) -> None:
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="symbolic"):
+        standing.guards_of(folder, "link")
+    standing.guards_of(folder, "fifo")
+
+
+def acl(*entries: tuple[int, int]) -> str:
+    words = b"".join(tag.to_bytes(2, "little") + bits.to_bytes(2, "little") + b"\xff" * 4 for tag, bits in entries)
+    return ((2).to_bytes(4, "little") + words).hex()
+
+
+OWNER, USER, GROUP, MASK, OTHERS = 0x01, 0x02, 0x04, 0x10, 0x20
+
+
+@pytest.mark.parametrize(
+    ("before", "mode", "after"),
+    [
+        (((OWNER, 7), (USER, 6), (GROUP, 5), (MASK, 7), (OTHERS, 4)), 0o640,
+         ((OWNER, 6), (USER, 6), (GROUP, 5), (MASK, 4), (OTHERS, 0))),
+        (((OWNER, 0), (GROUP, 0), (OTHERS, 0)), 0o7753, ((OWNER, 7), (GROUP, 5), (OTHERS, 3))),
+        (((USER, 6),), 0o700, ((USER, 6),)),
+        ((), 0o777, ()),
+    ],
+)  # fmt: skip
+def test_an_acl_takes_a_mode_as_chmod_has_it(
+    before: tuple[tuple[int, int], ...], mode: int, after: tuple[tuple[int, int], ...]
+) -> None:
+    assert acl_with_mode(acl(*before), mode) == acl(*after)
+
+
+@pytest.mark.parametrize("size", range(4, 28))
+def test_an_acl_that_is_cut_off_keeps_its_length(size: int) -> None:
+    whole = bytes.fromhex(acl((OWNER, 7), (GROUP, 7), (OTHERS, 7)))
+    assert len(bytes.fromhex(acl_with_mode(whole[:size].hex(), 0))) == size
+
+
+def test_a_device_is_neither_read_nor_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with Sysroot(tmp_path) as guest:
+        assert standing.look_at(guest, "/fifo") == standing.Standing(standing.Kind.OTHER)
+        assert standing.look_at(guest, "/none") == standing.NOTHING
