@@ -1,6 +1,7 @@
 """All or none: modes, owners and xattrs are kept, a failure puts everything back, an interrupted run is taken back."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -249,7 +250,8 @@ def test_a_check_sees_the_guest_as_it_has_become(root: Path) -> None:
 def test_a_disk_that_does_not_keep_what_is_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(root)
 
-    def tamper(*_: object) -> None:
+    def tamper(_file: int, *whole_and_why: int) -> None:
+        assert whole_and_why == (0, 0, os.POSIX_FADV_DONTNEED)
         monkeypatch.undo()
         (root / "etc/changed").write_text("NEW")
 
@@ -321,6 +323,19 @@ def test_nothing_is_taken_back_while_a_file_system_is_missing(root: Path) -> Non
         apply.recover(guest, lost)
     assert caught.value.code == "storage.needed-mount"
     assert content(root) == after
+
+
+@needs_root
+def test_nothing_is_taken_back_below_what_is_mounted_there_now(root: Path) -> None:
+    interrupted = interrupted_journal(root)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root / "etc"], check=True)
+    try:
+        with Sysroot(root) as guest, pytest.raises(NothingDoneError) as caught:
+            apply.recover(guest, interrupted)
+        assert list((root / "etc").iterdir()) == []
+    finally:
+        subprocess.run(["umount", root / "etc"], check=True)
+    assert caught.value.code == "storage.needed-mount"
 
 
 def test_what_was_changed_since_an_interruption_is_kept(root: Path) -> None:

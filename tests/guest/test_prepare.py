@@ -32,13 +32,13 @@ def root(tmp_path: Path) -> Path:
 
 
 EDITS: tuple[Edit, ...] = (
-    WriteFile("/etc/old", b"y" * 20_000, ""),
+    WriteFile("/etc/old", b"y" * 1_600_000, ""),
     WriteFile("/etc/new", b"", ""),
     SetAside("/etc/none", ""),
 )
-# The journal of three records (6 KiB), a backup of two pages and a half, new files of five pages and of none; two pages more
+# The journal of three records (6 KiB), a backup of two pages and a half, new files of 391 pages and of none; two pages more
 # for each, for the folder's growth and the like. In inodes: five.
-BYTES = ((1 + 2) + (2 + 2) + (4 + 2) + 2 + 2) * PAGE + MIB
+BYTES = ((1 + 2) + (2 + 2) + (390 + 2) + 2 + 2) * PAGE + MIB
 INODES = 5 + 32
 
 
@@ -76,11 +76,11 @@ def test_room_is_counted_in_blocks_of_the_file_system(root: Path, monkeypatch: p
 @needs_root
 def test_other_attributes_are_not_taken_for_an_acl(root: Path) -> None:
     looks_like_one = bytes.fromhex("02000000 01000700ffffffff 04000700ffffffff 20000700ffffffff")
-    for name in ("user.note", "trusted.note"):
+    for name in ("user.note", "trusted.note", "security.note"):
         os.setxattr(root / "etc/old", name, looks_like_one)
     with Sysroot(root) as guest:
         apply.apply(guest, "test", (WriteFile("/etc/old", b"new", "", mode=0o600),))
-    for name in ("user.note", "trusted.note"):
+    for name in ("user.note", "trusted.note", "security.note"):
         assert os.getxattr(root / "etc/old", name) == looks_like_one
 
 
@@ -152,6 +152,19 @@ def test_folders_that_are_made_on_the_way(root: Path) -> None:
         with pytest.raises(apply.RestoredError):
             apply.carry_out(guest, transaction, (lambda _: "no",))
     assert whole(root, with_records=False) == before, "none of them is left"
+
+
+def test_folders_among_our_own_are_private(root: Path) -> None:
+    edits = (WriteFile("/var/lib/guest-customizer/first-boot/steps/1", b"", ""), WriteFile("/opt/a/file", b"", ""))
+    with Sysroot(root) as guest:
+        apply.apply(guest, "test", edits)
+    made = (
+        "var/lib/guest-customizer",
+        "var/lib/guest-customizer/first-boot",
+        "var/lib/guest-customizer/first-boot/steps",
+        "opt/a",
+    )
+    assert [(root / folder).stat().st_mode & 0o7777 for folder in made] == [0o700, 0o700, 0o700, 0o755]
 
 
 def test_what_the_guest_has_put_into_our_folder_stays(root: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from guest import apply, staging
 from guest.edits import Overlay, WriteFile
-from guest.standing import Kind, Standing
+from guest.journal import Record
+from guest.standing import NOTHING, Kind, Standing
 from guest.sysroot import Sysroot
 from whole import whole
 
@@ -46,6 +47,19 @@ def test_what_is_put_under_the_temporary_name_at_the_last_moment_is_not_written_
     assert mine.read_text() == "mine"
 
 
+def test_a_disk_that_fails_leaves_no_descriptor_open(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    with Sysroot(root) as guest, guest.parent("/etc/file") as (fd, name):
+        before = os.listdir("/proc/self/fd")
+        monkeypatch.setattr(os, "write", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            staging.stage(fd, name, Standing(Kind.FILE, 0o644), b"new")
+        monkeypatch.undo()
+        assert os.listdir("/proc/self/fd") == before
+
+
 def test_what_is_written_is_not_handed_to_children(root: Path) -> None:
     with Sysroot(root) as guest, guest.parent("/etc/file") as (fd, name):
         file = staging._create(fd, name, b"new")
@@ -75,6 +89,32 @@ def test_a_folder_with_a_mode_and_an_owner(root: Path) -> None:
         state = guest.state("/made")
         assert state is not None
         assert (state.permissions, state.uid, state.gid) == (0o777, 7, 8), "whatever the umask is"
+
+
+@needs_root
+def test_nothing_is_given_away_by_another_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with Sysroot(root) as guest, guest.parent("/etc/file") as (fd, name):
+        staging.make_folder(guest, "/made", 0o700, (7, 8))
+        staging.stage(fd, name, Standing(Kind.FILE, 0o600, 7, 8), b"")
+        staging.stage(fd, "link", Standing(Kind.LINK, 0o777, 7, 8, target="file"), b"")
+    made = ("made", f"etc/{staging.temporary('file')}", f"etc/{staging.temporary('link')}")
+    assert [(root / path).lstat().st_uid for path in made] == [0, 0, 0]
+
+
+def test_the_cache_is_dropped_of_files_alone(root: Path) -> None:
+    """What is put there after the last write is not followed, and not waited for."""
+    record = Record("/etc/file", "/", NOTHING, Standing(Kind.FILE))
+    (root / "etc/file").unlink()
+    (root / "etc/file").symlink_to("/etc/other")
+    (root / "etc/other").touch()
+    with Sysroot(root) as guest:
+        with pytest.raises(OSError, match="symbolic"):
+            apply._forget_cached(guest, record)
+        (root / "etc/file").unlink()
+        os.mkfifo(root / "etc/file")
+        with pytest.raises(OSError, match="Illegal seek"):
+            apply._forget_cached(guest, record)
 
 
 def test_another_requests_backups_are_left_alone(root: Path) -> None:

@@ -110,3 +110,13 @@ def test_a_device_is_neither_read_nor_opened(tmp_path: Path) -> None:
     with Sysroot(tmp_path) as guest:
         assert standing.look_at(guest, "/fifo") == standing.Standing(standing.Kind.OTHER)
         assert standing.look_at(guest, "/none") == standing.NOTHING
+
+
+def test_more_attributes_may_have_come_by_themselves_but_none_may_be_missing() -> None:
+    bare, labelled = (standing.Standing(standing.Kind.FILE, attributes=each) for each in ((), (("a", "00"),)))
+    assert labelled.is_as(bare)
+    assert not bare.is_as(labelled)
+    assert bare.is_as(bare)
+    assert not labelled.is_as(standing.Standing(standing.Kind.FILE, 0o600))
+    assert bare.is_untouched_since(labelled)
+    assert not bare.is_untouched_since(standing.Standing(standing.Kind.LINK))

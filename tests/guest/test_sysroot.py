@@ -53,6 +53,28 @@ def test_links_inside_are_followed(root: Path, target: str) -> None:
         assert guest.resolve("/etc/link") == "/etc/file"
 
 
+def test_dot_dot_after_a_link_is_above_what_it_leads_to(root: Path) -> None:
+    (root / "other/deep").mkdir(parents=True)
+    (root / "etc/deep").symlink_to("../other/deep")
+    (root / "etc/link").symlink_to("deep/../file")
+    (root / "other/file").write_text("the other")
+    with Sysroot(root) as guest:
+        assert guest.resolve("/etc/link") == "/other/file"
+        assert guest.read("/etc/link") == b"the other"
+
+
+def test_a_descriptor_of_zero_is_one_too(root: Path) -> None:
+    """Whoever starts us may have closed our standard input."""
+    kept = os.dup(0)
+    with Sysroot(root) as guest:
+        os.close(0)
+        try:
+            assert guest.read("/etc/file") == b"inside"
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+
+
 def test_dot_dot_in_a_path_stays_inside(root: Path) -> None:
     with Sysroot(root) as guest:
         assert guest.read("/../secret") is None
@@ -195,13 +217,18 @@ def test_what_disturbs_is_borne_for_a_while(
 
 
 def test_limits_are_what_they_are_said_to_be(root: Path) -> None:
-    """4 MiB of a file; 32 folders that are still to be made; 40 links."""
+    """4 MiB of a file; 10,000 names; 32 folders that are still to be made; 40 links."""
+    assert LIST_LIMIT == 10_000
     with (root / "etc/large").open("wb") as file:
         file.truncate(4 << 20)
     for number in range(41):
         (root / f"etc/{number}").symlink_to(str(number + 1) if number < 40 else "file")
     with Sysroot(root) as guest:
         assert guest.read("/etc/large") == bytes(4 << 20)
+        with (root / "etc/large").open("ab") as file:
+            file.write(b"x")
+        with pytest.raises(CustomizerError, match=r"guest\.file-too-large"):
+            guest.read("/etc/large")
         assert guest.resolve("/a" * 33) == "/a" * 33
         with pytest.raises(CustomizerError, match=r"guest\.not-a-folder"):
             guest.resolve("/a" * 34)

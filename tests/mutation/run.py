@@ -176,9 +176,7 @@ def known() -> dict[tuple[str, str, str], str]:
     """(module, line, line with the mistake) -> why no test can or need tell the two apart."""
     entries = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text())["equivalent"]
     return {
-        (entry["module"], *(part.strip() for part in pair.split(" => "))): entry["why"]
-        for entry in entries
-        for pair in entry["mistakes"]
+        (entry["module"], entry["line"], instead): entry["why"] for entry in entries for instead in entry["instead"]
     }
 
 
