@@ -325,6 +325,26 @@ def test_nothing_is_taken_back_while_a_file_system_is_missing(root: Path) -> Non
     assert content(root) == after
 
 
+def test_what_was_not_reached_is_not_touched_when_it_is_taken_back(root: Path) -> None:
+    before = (root / "etc/changed").stat().st_ino
+    with Sysroot(root) as guest:
+        interrupted = prepare(guest, "test", Overlay(guest).with_edits(EDITS).edits).journal
+        apply.write_journal(guest, interrupted)
+        apply.recover(guest, interrupted)
+    assert (root / "etc/changed").stat().st_ino == before
+
+
+def test_a_guest_without_var(root: Path) -> None:
+    (root / "var/lib").rmdir()
+    (root / "var").rmdir()
+    carry_out(root)
+    assert [(root / path).stat().st_mode & 0o7777 for path in ("var", "var/lib", "var/lib/guest-customizer")] == [
+        0o755,
+        0o755,
+        0o700,
+    ]
+
+
 @needs_root
 def test_nothing_is_taken_back_below_what_is_mounted_there_now(root: Path) -> None:
     interrupted = interrupted_journal(root)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from guest import standing
-from guest.standing import acl_with_mode, read_attributes, set_guards, write_attributes
+from guest.standing import acl_with_mode, mount_point_of, read_attributes, set_guards, write_attributes
 from guest.sysroot import Sysroot
 
 if TYPE_CHECKING:
@@ -120,3 +121,21 @@ def test_more_attributes_may_have_come_by_themselves_but_none_may_be_missing() -
     assert not labelled.is_as(standing.Standing(standing.Kind.FILE, 0o600))
     assert bare.is_untouched_since(labelled)
     assert not bare.is_untouched_since(standing.Standing(standing.Kind.LINK))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+def test_where_a_file_system_begins(tmp_path: Path) -> None:
+    """Of those whose numbers go up from the outer to the inner one, and of those whose numbers go down."""
+    mounted = [tmp_path / "root" / path for path in ("a", "a/b", "a/b/c", "d")]
+    try:
+        for folder in mounted:
+            folder.mkdir(parents=True)
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+        (tmp_path / "root/a/b/file").write_text("inside")
+        with Sysroot(tmp_path / "root") as guest:
+            assert guest.read("/a/b/file") == b"inside"
+            found = [mount_point_of(guest, path) for path in ("/x", "/a/x", "/a/b/x", "/a/b/c/x/y/z", "/d/x")]
+            assert found == ["/", "/a", "/a/b", "/a/b/c", "/d"]
+    finally:
+        for folder in reversed(mounted):
+            subprocess.run(["umount", folder], check=False)

@@ -197,6 +197,25 @@ def test_a_lost_backup_is_found_before_anything_is_touched(customized: Path) -> 
         assert journal.is_done(guest, "test"), "it is still in force"
 
 
+def test_a_disk_that_does_not_keep_what_is_put_back(customized: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.rename
+
+    def rename(source: str, target: str, **folders: int) -> None:
+        real(source, target, **folders)
+        if target == "stale":
+            (customized / "etc/stale").write_text("not what was written")
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(apply.HalfDoneError) as caught:
+        take_back(customized)
+    assert caught.value.code == "apply.half-done"
+    monkeypatch.undo()
+    with Sysroot(customized) as guest:
+        (interrupted,) = journal.unfinished(guest)
+        assert apply.recover(guest, interrupted) == ("/etc/stale",)
+    assert (customized / "etc/stale").read_text() == "stale"
+
+
 DOCUMENT = "format = 1\nid = test\n[request]\naction = undo\n"
 
 
