@@ -109,6 +109,19 @@ def test_how_things_will_stand(root: Path) -> None:
     ]
 
 
+def test_another_users_tree_gets_files_of_that_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "getegid", lambda: 1001)
+    edits = (
+        WriteFile("/etc/new", b"", "", owner=(7, 8)),
+        MakeLink("/etc/link", "new", ""),
+        MakeFolder("/etc/folder", "", 0o700, (7, 8)),
+    )
+    with Sysroot(root) as guest:
+        records = prepare(guest, "test", edits).journal.records
+    assert [(record.after.uid, record.after.gid) for record in records] == [(1000, 1001)] * 3
+
+
 def test_a_folder_under_our_temporary_name_is_in_the_way_and_a_file_is_not(root: Path) -> None:
     stand = root / "etc" / staging.temporary("old")
     stand.write_text("of an earlier run")

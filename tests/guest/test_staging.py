@@ -143,6 +143,15 @@ def test_what_is_not_ours_among_the_requests_is_left_alone(root: Path) -> None:
     assert left == {"notes", "notes/backup", "notes/readme", "notes/backup/mine", "file"}
 
 
+def test_what_a_link_in_our_folders_place_leads_to_is_not_cleared(root: Path) -> None:
+    (root / "elsewhere/gone/backup").mkdir(parents=True)
+    (root / "elsewhere/gone/backup/0000").write_text("theirs")
+    (root / "var/lib/guest-customizer").mkdir()
+    (root / "var/lib/guest-customizer/requests").symlink_to("/elsewhere")
+    carry_out(root, "first", b"first")
+    assert (root / "elsewhere/gone/backup/0000").read_text() == "theirs"
+
+
 def test_temporary_names() -> None:
     assert staging.temporary("hosts") == ".hosts.guest-customizer"
     assert staging.temporary("n" * 237) == f".{'n' * 237}.guest-customizer", "255 bytes, the most that a name may have"
