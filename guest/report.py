@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
-import termios
 import threading
 import time
 from contextlib import contextmanager
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _VIRTIO_PORT = "/dev/virtio-ports/org.guest-customizer.0"
 _WARNINGS_SENT = 100
+_TCSBRK = 0x5409  # <asm-generic/ioctls.h>; with 1 it is tcdrain(3), for which there would be a module to load
 # A console nobody reads must not hold up the machine; one that is slow (57,600 baud is 6 KiB a second) must get all of it.
 _STALL_SECONDS, _LINE_SECONDS, _DRAIN_SECONDS = 2.0, 15.0, 3.0
 
@@ -48,8 +49,8 @@ class Console:
     def drain(self) -> None:
         """Waits until what was written has left the machine: for ever on a port whose other end takes nothing."""
         try:
-            termios.tcdrain(self._fd)
-        except termios.error:
+            fcntl.ioctl(self._fd, _TCSBRK, 1)
+        except OSError:
             # The virtio port is no terminal. It can be written to again when the host has taken what it holds.
             select.select([], [self._fd], [], _DRAIN_SECONDS)
 
