@@ -334,6 +334,32 @@ def test_what_was_not_reached_is_not_touched_when_it_is_taken_back(root: Path) -
     assert (root / "etc/changed").stat().st_ino == before
 
 
+def test_a_folder_of_ours_is_no_change_of_somebody_elses(root: Path) -> None:
+    """It may have been cut off between mkdir and its mode."""
+    carry_out(root, (MakeFolder("/etc/ours", "", 0o700, (os.geteuid(), os.getegid())),))
+    (root / "etc/ours").chmod(0o755)
+    with Sysroot(root) as guest:
+        done = journal.read_journal(guest, "test")
+        assert done is not None
+        assert apply.recover(guest, replace(done, phase=journal.Phase.APPLYING)) == ()
+    assert not (root / "etc/ours").exists()
+
+
+@needs_root
+def test_what_was_guarded_is_so_again_where_nothing_could_be_taken_back(root: Path) -> None:
+    guard(root / "etc", IMMUTABLE)
+    try:
+        interrupted = interrupted_journal(root)
+        backup = root / "var/lib/guest-customizer/requests/test/backup/0000"
+        for damaged in (b"1", b"2", b"3", b"4", b"5"):  # with digests above and below the right one
+            backup.write_bytes(damaged)
+            with Sysroot(root) as guest, pytest.raises(NothingDoneError):
+                apply.recover(guest, interrupted)
+            assert whole(root)["etc"][5] == IMMUTABLE
+    finally:
+        guard(root / "etc", 0)
+
+
 def test_a_guest_without_var(root: Path) -> None:
     (root / "var/lib").rmdir()
     (root / "var").rmdir()

@@ -132,10 +132,14 @@ def test_where_a_file_system_begins(tmp_path: Path) -> None:
             folder.mkdir(parents=True)
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
         (tmp_path / "root/a/b/file").write_text("inside")
+        (tmp_path / "root/a/plain/deep").mkdir(parents=True)
         with Sysroot(tmp_path / "root") as guest:
             assert guest.read("/a/b/file") == b"inside"
-            found = [mount_point_of(guest, path) for path in ("/x", "/a/x", "/a/b/x", "/a/b/c/x/y/z", "/d/x")]
-            assert found == ["/", "/a", "/a/b", "/a/b/c", "/d"]
+            found = [
+                mount_point_of(guest, path)
+                for path in ("/x", "/a/x", "/a/plain/deep/x", "/a/b/x", "/a/b/c/x/y", "/d/x")
+            ]
+            assert found == ["/", "/a", "/a", "/a/b", "/a/b/c", "/d"]
     finally:
         for folder in reversed(mounted):
             subprocess.run(["umount", folder], check=False)

@@ -104,6 +104,7 @@ def test_how_many_were_changed_since_is_told(customized: Path) -> None:
     (customized / "etc/changed").write_text("by hand")
     assert " more)" not in refused(customized).message
     (customized / "etc/added/file").write_text("by hand")
+    assert "/etc/changed (and 1 more) " in refused(customized).message
     (customized / "etc/link").unlink()
     assert "/etc/changed (and 2 more) " in refused(customized).message
 
