@@ -61,6 +61,13 @@ def test_room_to_the_byte(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert code_with(root, monkeypatch, BYTES, 0, all_inodes=0) == "room enough", "btrfs says 0 of 0"
 
 
+def test_inodes_for_many_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = os.statvfs_result((PAGE, PAGE, 1 << 30, 1 << 30, 1 << 30, 1000, 1000, 41 + 31, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: room)
+    with Sysroot(root) as guest, pytest.raises(CustomizerError, match=r"apply\.no-inodes"):
+        prepare(guest, "test", tuple(WriteFile(f"/etc/{number}", b"", "") for number in range(40)))
+
+
 def test_room_is_counted_in_blocks_of_the_file_system(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for blocks, code in ((BYTES // 512 + 1, None), (BYTES // 512 - 1, "apply.no-space")):
         room = os.statvfs_result((PAGE, 512, 1 << 30, 1 << 30, blocks, 0, 0, 0, 0, 255))

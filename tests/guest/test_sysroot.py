@@ -96,6 +96,7 @@ def test_what_does_not_exist_yet_resolves_to_where_it_would_be(root: Path) -> No
     with Sysroot(root) as guest:
         assert guest.resolve("/conf/new/deep/file") == "/etc/new/deep/file"
         assert guest.resolve("/no/such/file") == "/no/such/file"
+        assert guest.resolve("/a/b/c/d/e") == "/a/b/c/d/e"
 
 
 def test_a_folder_that_is_a_dangling_link_is_refused(root: Path) -> None:

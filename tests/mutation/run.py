@@ -93,9 +93,17 @@ def skip_those_without_effect(database: WorkDB) -> None:
             database.set_result(item.job_id, WorkResult(WorkerOutcome.SKIPPED, output=reason))
 
 
-def forget_survivors() -> None:
-    with sqlite3.connect(SESSION) as database:
-        database.execute("delete from work_results where test_outcome = 'SURVIVED'")
+def forget_unexplained(database: WorkDB) -> None:
+    """So that they are tried again, by tests that are newer."""
+    items = {item.job_id: item.mutations[0] for item in database.work_items}
+    again = [
+        (job,)
+        for job, result in database.results
+        if result.test_outcome is TestOutcome.SURVIVED
+        and (str(items[job].module_path), *changed_lines(result.diff)) not in known()
+    ]
+    with sqlite3.connect(SESSION) as session:
+        session.executemany("delete from work_results where job_id = ?", again)
 
 
 class Tests:
@@ -222,9 +230,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, help="about this many of the mistakes")
     parser.add_argument("--quick", action="store_true", help="only the quick tests")
-    parser.add_argument(
-        "--again", action="store_true", help="with --resume: also what survived, which newer tests may find"
-    )
+    parser.add_argument("--again", action="store_true", help="with --resume: also what survived unexplained")
     parser.add_argument("--resume", action="store_true", help="go on with the last run")
     options = parser.parse_args()
     if options.resume:
@@ -233,7 +239,7 @@ def main() -> int:
         prepare()
     with use_db(str(SESSION), WorkDB.Mode.open) as database:
         if options.again:
-            forget_survivors()
+            forget_unexplained(database)
         skip_those_without_effect(database)
         run_all(database, options.sample, quick=options.quick)
         return report(database)
