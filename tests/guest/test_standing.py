@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from guest import standing
+from guest import staging, standing
 from guest.standing import acl_with_mode, mount_point_of, read_attributes, set_guards, write_attributes
 from guest.sysroot import Sysroot
 
@@ -59,6 +59,18 @@ def test_flags_where_the_file_system_knows_none(folder: int, number: int, monkey
     set_guards(folder, "file", 0)
     with pytest.raises(OSError, match=os.strerror(number)):
         set_guards(folder, "file", standing.IMMUTABLE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can set these")
+@pytest.mark.parametrize("guards", [standing.IMMUTABLE, standing.APPEND_ONLY, standing.GUARDS])
+def test_both_flags_are_set_and_taken_off(folder: int, guards: int) -> None:
+    assert standing.GUARDS == 0x30
+    try:
+        set_guards(folder, "file", guards)
+        assert standing.guards_of(folder, "file") == guards
+    finally:
+        set_guards(folder, "file", 0)
+    assert standing.guards_of(folder, "file") == 0
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EPERM, errno.EOVERFLOW])
@@ -135,6 +147,10 @@ def test_where_a_file_system_begins(tmp_path: Path) -> None:
         (tmp_path / "root/a/plain/deep").mkdir(parents=True)
         with Sysroot(tmp_path / "root") as guest:
             assert guest.read("/a/b/file") == b"inside"
+            with staging.file_systems(guest, ["/a/x", "/a/y", "/d/x"]) as disks:
+                assert set(disks._descriptors) == {
+                    path.stat().st_dev for path in (tmp_path / "root", mounted[0], mounted[3])
+                }, "those are flushed"
             found = [
                 mount_point_of(guest, path)
                 for path in ("/x", "/a/x", "/a/plain/deep/x", "/a/b/x", "/a/b/c/x/y", "/d/x")

@@ -217,6 +217,25 @@ def test_a_disk_that_does_not_keep_what_is_put_back(customized: Path, monkeypatc
     assert (customized / "etc/stale").read_text() == "stale"
 
 
+def test_a_disk_that_fails_half_way_through_an_undo(customized: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.rename
+
+    def rename(source: str, target: str, **folders: int) -> None:
+        if target == "stale":
+            raise OSError(5, "Input/output error")
+        real(source, target, **folders)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(apply.HalfDoneError) as caught:
+        take_back(customized)
+    assert caught.value.code == "apply.half-done"
+    monkeypatch.undo()
+    with Sysroot(customized) as guest:
+        (interrupted,) = journal.unfinished(guest)
+        assert apply.recover(guest, interrupted) == ()
+    assert (customized / "etc/stale").read_text() == "stale"
+
+
 DOCUMENT = "format = 1\nid = test\n[request]\naction = undo\n"
 
 
