@@ -1,6 +1,7 @@
 """All or none: modes, owners and xattrs are kept, a failure puts everything back, an interrupted run is taken back."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -382,6 +383,60 @@ def test_nothing_is_taken_back_below_what_is_mounted_there_now(root: Path) -> No
     finally:
         subprocess.run(["umount", root / "etc"], check=True)
     assert caught.value.code == "storage.needed-mount"
+    assert "; /etc/changed lay on the file system of /, " in caught.value.message
+
+
+@needs_root
+def test_files_on_a_file_system_of_their_own_are_taken_back(root: Path) -> None:
+    shutil.move(root / "etc", root / "old")
+    (root / "etc").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root / "etc"], check=True)
+    try:
+        shutil.copytree(root / "old", root / "etc", symlinks=True, dirs_exist_ok=True)
+        before = content(root)
+        interrupted = interrupted_journal(root)
+        assert {record.mount_point for record in interrupted.records} == {"/etc"}
+        with Sysroot(root) as guest:
+            assert apply.recover(guest, interrupted) == ()
+        assert content(root) == before
+    finally:
+        subprocess.run(["umount", root / "etc"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("phase", "ends"),
+    [(journal.Phase.APPLYING, journal.Phase.RESTORED), (journal.Phase.UNDOING, journal.Phase.UNDONE)],
+)
+def test_what_the_journal_says_in_the_end(root: Path, phase: journal.Phase, ends: journal.Phase) -> None:
+    interrupted = replace(interrupted_journal(root), phase=phase)
+    with Sysroot(root) as guest:
+        apply.recover(guest, interrupted)
+        done = journal.read_journal(guest, "test")
+    assert done is not None
+    assert done.phase is ends
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(OSError(5, "It is broken"), "It is broken"), (OSError(5, "It is broken", "name"), "It is broken (name)")],
+)
+def test_what_is_said_of_a_disk_that_fails(
+    root: Path, error: OSError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with Sysroot(root) as guest:
+        monkeypatch.setattr(os, "symlink", fail)
+        with pytest.raises(apply.RestoredError) as caught:
+            apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits)
+        monkeypatch.undo()
+        assert caught.value.message.endswith(f": {said}")
+        interrupted = interrupted_journal(root)
+        monkeypatch.setattr(os, "symlink", fail)
+        with pytest.raises(NothingDoneError) as second:
+            apply.recover(guest, interrupted)
+        assert second.value.message.endswith(f": {said}")
 
 
 def test_what_was_changed_since_an_interruption_is_kept(root: Path) -> None:

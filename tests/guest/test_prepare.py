@@ -119,6 +119,10 @@ def test_how_things_will_stand(root: Path) -> None:
 def test_another_users_tree_gets_files_of_that_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(os, "getegid", lambda: 1001)
+    contexts = root / "etc/selinux/targeted/contexts/files/file_contexts"
+    contexts.parent.mkdir(parents=True)
+    contexts.write_text("/etc(/.*)?  u:r:etc_t:s0\n")
+    (root / "etc/selinux/config").write_text("SELINUX=enforcing\n")
     edits = (
         WriteFile("/etc/new", b"", "", owner=(7, 8)),
         MakeLink("/etc/link", "new", ""),
@@ -127,6 +131,7 @@ def test_another_users_tree_gets_files_of_that_user(root: Path, monkeypatch: pyt
     with Sysroot(root) as guest:
         records = prepare(guest, "test", edits).journal.records
     assert [(record.after.uid, record.after.gid) for record in records] == [(1000, 1001)] * 3
+    assert [record.after.attributes for record in records] == [()] * 3, "only root can label"
 
 
 def test_a_folder_under_our_temporary_name_is_in_the_way_and_a_file_is_not(root: Path) -> None:

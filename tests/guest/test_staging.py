@@ -123,7 +123,9 @@ def test_another_requests_backups_are_left_alone(root: Path) -> None:
     carry_out(root, "second", b"second")
     assert (requests / "first/backup/0000").read_bytes() == b"old"
     assert (requests / "second/backup/0000").read_bytes() == b"first"
+    (requests / "first/backup/0001").write_text("of a run that is over")
     carry_out(root, "first", b"third")
+    assert not (requests / "first/backup/0001").exists()
     assert [(requests / name / "backup/0000").read_bytes() for name in ("first", "second")] == [b"second", b"first"]
 
 
