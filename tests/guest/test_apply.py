@@ -317,12 +317,14 @@ def test_nothing_is_taken_back_while_a_file_system_is_missing(root: Path) -> Non
     """/boot was mounted when its file was changed, and is not now: restoring would write below the mount point."""
     interrupted = interrupted_journal(root)
     after = content(root)
+    first, *others, last = interrupted.records
     lost = replace(
-        interrupted, records=(*interrupted.records[:-1], replace(interrupted.records[-1], mount_point="/etc"))
+        interrupted, records=(replace(first, mount_point="/boot"), *others, replace(last, mount_point="/etc"))
     )
     with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
         apply.recover(guest, lost)
     assert caught.value.code == "storage.needed-mount"
+    assert "/etc/changed lay on the file system of /boot, " in caught.value.message
     assert content(root) == after
 
 
