@@ -143,6 +143,10 @@ def test_where_a_file_system_begins(tmp_path: Path) -> None:
         for folder in mounted:
             folder.mkdir(parents=True)
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+        inner = tmp_path / "root/d/inner"
+        inner.mkdir()
+        subprocess.run(["mount", "--bind", mounted[0], inner], check=True)  # older than what it lies in
+        mounted.append(inner)
         (tmp_path / "root/a/b/file").write_text("inside")
         (tmp_path / "root/a/plain/deep").mkdir(parents=True)
         with Sysroot(tmp_path / "root") as guest:
@@ -153,9 +157,9 @@ def test_where_a_file_system_begins(tmp_path: Path) -> None:
                 }, "those are flushed"
             found = [
                 mount_point_of(guest, path)
-                for path in ("/x", "/a/x", "/a/plain/deep/x", "/a/b/x", "/a/b/c/x/y", "/d/x")
+                for path in ("/x", "/a/x", "/a/plain/deep/x", "/a/b/x", "/a/b/c/x/y", "/d/x", "/d/inner/x")
             ]
-            assert found == ["/", "/a", "/a", "/a/b", "/a/b/c", "/d"]
+            assert found == ["/", "/a", "/a", "/a/b", "/a/b/c", "/d", "/d/inner"]
     finally:
         for folder in reversed(mounted):
             subprocess.run(["umount", folder], check=False)
