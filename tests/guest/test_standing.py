@@ -149,6 +149,7 @@ def test_where_a_file_system_begins(tmp_path: Path) -> None:
         mounted.append(inner)
         (tmp_path / "root/a/b/file").write_text("inside")
         (tmp_path / "root/a/plain/deep").mkdir(parents=True)
+        (tmp_path / "root/plain/deep").mkdir(parents=True)
         with Sysroot(tmp_path / "root") as guest:
             assert guest.read("/a/b/file") == b"inside"
             with staging.file_systems(guest, ["/a/x", "/a/y", "/d/x"]) as disks:
@@ -157,9 +158,18 @@ def test_where_a_file_system_begins(tmp_path: Path) -> None:
                 }, "those are flushed"
             found = [
                 mount_point_of(guest, path)
-                for path in ("/x", "/a/x", "/a/plain/deep/x", "/a/b/x", "/a/b/c/x/y", "/d/x", "/d/inner/x")
+                for path in (
+                    "/x",
+                    "/a/x",
+                    "/a/plain/deep/x",
+                    "/a/b/x",
+                    "/a/b/c/x/y",
+                    "/d/x",
+                    "/d/inner/x",
+                    "/plain/deep/x",
+                )
             ]
-            assert found == ["/", "/a", "/a", "/a/b", "/a/b/c", "/d", "/d/inner"]
+            assert found == ["/", "/a", "/a", "/a/b", "/a/b/c", "/d", "/d/inner", "/"]
     finally:
         for folder in reversed(mounted):
             subprocess.run(["umount", folder], check=False)
