@@ -59,9 +59,10 @@ fuzz: setup ## the parsers, with atheris, FUZZ_SECONDS=60 each
 	@$(BUILD)/fuzz-venv/bin/pip install -q -r setup/fuzz-requirements.txt
 	@$(BUILD)/fuzz-venv/bin/python tests/fuzz/run.py --seconds $(or $(FUZZ_SECONDS),60)
 
-mutation: setup ## how many mistakes planted in apply, rollback, staging, journal, sysroot … the tests find
-	@test -x $(BUILD)/mutation-venv/bin/cosmic-ray || { python3 -m venv $(BUILD)/mutation-venv && $(BUILD)/mutation-venv/bin/pip install -q cosmic-ray==8.7.0; }
-	@$(BUILD)/mutation-venv/bin/python tests/mutation/run.py $(if $(SAMPLE),--sample $(SAMPLE))
+mutation: setup ## how many mistakes planted in apply, rollback, staging, journal, sysroot … the tests find (half an hour)
+	@test -x $(BUILD)/mutation-venv/bin/cosmic-ray || { $(PYTHON) -m venv $(BUILD)/mutation-venv && \
+	  $(BUILD)/mutation-venv/bin/pip install -q -r setup/requirements.txt && $(BUILD)/mutation-venv/bin/pip install -q cosmic-ray==8.7.0; }
+	@$(BUILD)/mutation-venv/bin/python tests/mutation/run.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(RESUME),--resume)
 
 iso: setup $(BUILD)/guest-customizer.iso ## build/guest-customizer.iso, build/vmlinuz, build/initrd.img
 

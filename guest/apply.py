@@ -12,25 +12,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from guest import staging
 from guest.edits import Edit, MakeFolder, SetAside, WriteFile
 from guest.errors import CustomizerError
 from guest.journal import REQUESTS, STATE, Journal, Phase, Record, encode_journal
 from guest.prepare import Transaction, prepare
 from guest.rollback import NothingDoneError, keep_changed, roll_back
-from guest.staging import (
-    FileSystems,
-    discard_orphans,
-    file_systems,
-    lift_guards,
-    make_folder,
-    make_state_folder,
-    put_guards,
-    remove,
-    stage,
-    switch,
-    write_backup,
-    write_own,
-)
 from guest.standing import Kind, look_at, mount_point_of, write_attributes
 
 if TYPE_CHECKING:
@@ -63,7 +50,7 @@ def carry_out(sysroot: Sysroot, transaction: Transaction, checks: tuple[Check, .
     with ExitStack() as stack:
         try:
             _make_own_folders(sysroot, transaction)
-            disks = stack.enter_context(file_systems(sysroot, transaction.paths))
+            disks = stack.enter_context(staging.file_systems(sysroot, transaction.paths))
             _write_backups(sysroot, journal)
             disks.sync()
             write_journal(sysroot, journal)
@@ -84,14 +71,14 @@ def carry_out(sysroot: Sysroot, transaction: Transaction, checks: tuple[Check, .
 
 def write_journal(sysroot: Sysroot, journal: Journal) -> None:
     """On disk when this returns."""
-    make_state_folder(sysroot, journal.folder)
-    write_own(sysroot, f"{journal.folder}/journal.json", encode_journal(journal))
+    staging.make_state_folder(sysroot, journal.folder)
+    staging.write_own(sysroot, f"{journal.folder}/journal.json", encode_journal(journal))
 
 
 def recover(sysroot: Sysroot, journal: Journal) -> tuple[str, ...]:
     """Takes back what an interrupted run did, or goes on taking back what it had begun to. Raises as roll_back does.
 
-    Returns the paths that were changed since by others: their content is kept in requests/ID/replaced.
+    Returns the paths that were changed since by others: what stood there is kept in requests/ID/replaced.
     """
     elsewhere = [record for record in journal.records if not _is_on_its_file_system(sysroot, record)]
     if elsewhere:
@@ -108,7 +95,7 @@ def recover(sysroot: Sysroot, journal: Journal) -> tuple[str, ...]:
 
 def say_recovered(journal: Journal, changed: tuple[str, ...]) -> list[str]:
     """Warnings of the run that took another one back."""
-    kept = f"what stood there is kept in {journal.folder}/replaced where it was a file"
+    kept = f"what stood there, if anything, is kept in {journal.folder}/replaced"
     return [
         f"request {journal.id} had been interrupted; its changes were taken back first",
         *(f"{path} had been changed since request {journal.id} was interrupted; {kept}" for path in changed),
@@ -123,8 +110,8 @@ def _put_back(sysroot: Sysroot, journal: Journal) -> None:
 
 def write_state_file(sysroot: Sysroot, name: str, content: bytes) -> None:
     """A file of our own in /var/lib/guest-customizer, 0600: the result, the log."""
-    make_state_folder(sysroot, STATE)
-    write_own(sysroot, f"{STATE}/{name}", content)
+    staging.make_state_folder(sysroot, STATE)
+    staging.write_own(sysroot, f"{STATE}/{name}", content)
 
 
 def _is_on_its_file_system(sysroot: Sysroot, record: Record) -> bool:
@@ -132,35 +119,35 @@ def _is_on_its_file_system(sysroot: Sysroot, record: Record) -> bool:
 
 
 def _make_own_folders(sysroot: Sysroot, transaction: Transaction) -> None:
-    make_state_folder(sysroot, REQUESTS)
-    discard_orphans(sysroot, transaction.journal.id)
-    make_state_folder(sysroot, transaction.journal.backups)
+    staging.make_state_folder(sysroot, REQUESTS)
+    staging.discard_orphans(sysroot, transaction.journal.id)
+    staging.make_state_folder(sysroot, transaction.journal.backups)
     _label_folders(sysroot, transaction, (STATE, REQUESTS))
 
 
 def _write_backups(sysroot: Sysroot, journal: Journal) -> None:
     for record in journal.records:
         if record.backup:
-            write_backup(sysroot, f"{journal.backups}/{record.backup}", sysroot.read(record.path) or b"")
+            staging.write_backup(sysroot, f"{journal.backups}/{record.backup}", sysroot.read(record.path) or b"")
 
 
-def _change(sysroot: Sysroot, transaction: Transaction, disks: FileSystems) -> None:
+def _change(sysroot: Sysroot, transaction: Transaction, disks: staging.FileSystems) -> None:
     journal = transaction.journal
     for folder, _ in journal.guarded:
-        lift_guards(sysroot, folder)
+        staging.lift_guards(sysroot, folder)
     _make_folders(sysroot, transaction)
     for edit, record in zip(transaction.edits, journal.records, strict=True):
         if not isinstance(edit, SetAside | MakeFolder):
             with sysroot.parent(edit.path) as (fd, name):
-                stage(fd, name, record.after, edit.content if isinstance(edit, WriteFile) else b"")
+                staging.stage(fd, name, record.after, edit.content if isinstance(edit, WriteFile) else b"")
     disks.sync()
     for record in journal.records:
         _switch(sysroot, record)
     for record in journal.records:
         if record.after.guards:
-            put_guards(sysroot, record.path, record.after.guards)
+            staging.put_guards(sysroot, record.path, record.after.guards)
     for folder, guards in journal.guarded:
-        put_guards(sysroot, folder, guards)
+        staging.put_guards(sysroot, folder, guards)
     disks.sync()
 
 
@@ -172,9 +159,9 @@ def _make_folders(sysroot: Sysroot, transaction: Transaction) -> None:
     for folder in sorted({*transaction.journal.folders, *asked_for}):
         if folder in asked_for:
             after = asked_for[folder]
-            make_folder(sysroot, folder, after.mode, (after.uid, after.gid))
+            staging.make_folder(sysroot, folder, after.mode, (after.uid, after.gid))
         else:
-            make_folder(sysroot, folder, 0o700 if folder.startswith(STATE) else 0o755)
+            staging.make_folder(sysroot, folder, 0o700 if folder.startswith(STATE) else 0o755)
     made = {path for path, _ in transaction.folder_labels} - {STATE, REQUESTS}
     _label_folders(sysroot, transaction, made)
 
@@ -190,12 +177,12 @@ def _switch(sysroot: Sysroot, record: Record) -> None:
     if record.after.kind is Kind.FOLDER:
         return
     if record.before.guards:
-        lift_guards(sysroot, record.path)
+        staging.lift_guards(sysroot, record.path)
     with sysroot.parent(record.path) as (fd, name):
         if record.after.kind is Kind.NONE:
-            remove(fd, name)
+            staging.remove(fd, name)
         else:
-            switch(fd, name)
+            staging.switch(fd, name)
 
 
 def _verify(sysroot: Sysroot, journal: Journal, checks: tuple[Check, ...]) -> None:

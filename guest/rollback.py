@@ -10,19 +10,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from guest import staging
 from guest.errors import CustomizerError
-from guest.staging import (
-    file_systems,
-    lift_guards,
-    make_folder,
-    make_state_folder,
-    put_guards,
-    remove,
-    stage,
-    switch,
-    temporary,
-    write_own,
-)
 from guest.standing import Kind, Standing, digest_of, look_at
 
 if TYPE_CHECKING:
@@ -35,7 +24,7 @@ class NothingDoneError(CustomizerError):
 
 
 def keep_changed(sysroot: Sysroot, journal: Journal) -> tuple[str, ...]:
-    """The paths that stand neither as before nor as after; the content of files among them goes to requests/ID/replaced.
+    """The paths that stand neither as before nor as after; the files and links among them go to requests/ID/replaced.
 
     Raises NothingDoneError, also where what stands there now could not be put back.
     """
@@ -45,13 +34,12 @@ def keep_changed(sysroot: Sysroot, journal: Journal) -> tuple[str, ...]:
             now = look_at(sysroot, record.path)
             _refuse_irreplaceable(journal, record, now)
             if _is_changed(record, now):
-                changed.append((number, record.path, now.kind))
-        for number, path, kind in changed:
-            if kind is Kind.FILE:
-                _keep(sysroot, f"{journal.folder}/replaced", number, sysroot.read(path) or b"")
+                changed.append((number, record.path))
+        for number, path in changed:
+            _keep(sysroot, f"{journal.folder}/replaced", number, _what_it_holds(sysroot, path))
     except (OSError, CustomizerError) as error:
         raise _nothing_done(error) from error
-    return tuple(path for _, path, _ in changed)
+    return tuple(path for _, path in changed)
 
 
 def _refuse_irreplaceable(journal: Journal, record: Record, now: Standing) -> None:
@@ -72,24 +60,35 @@ def _is_changed(record: Record, now: Standing) -> bool:
     return not (now.is_untouched_since(record.before) or now.is_untouched_since(record.after))
 
 
-def _keep(sysroot: Sysroot, folder: str, number: int, content: bytes) -> None:
+def _keep(sysroot: Sysroot, folder: str, number: int, held: str | bytes | None) -> None:
     """Under the next free number: what was kept before is the administrator's. Not twice, where a run is repeated."""
-    make_state_folder(sysroot, folder)
+    if held is None:
+        return
+    staging.make_state_folder(sysroot, folder)
     for free in itertools.count(number):
         path = f"{folder}/{free:04}"
         if sysroot.state(path) is None:
-            write_own(sysroot, path, content)
+            if isinstance(held, str):
+                staging.write_own_link(sysroot, path, held)
+            else:
+                staging.write_own(sysroot, path, held)
             return
-        if sysroot.read(path) == content:
+        if _what_it_holds(sysroot, path) == held:
             return
+
+
+def _what_it_holds(sysroot: Sysroot, path: str) -> str | bytes | None:
+    """A link's target, a file's content, None where nothing is."""
+    target = sysroot.link_target(path)
+    return sysroot.read(path) if target is None else target
 
 
 def roll_back(sysroot: Sysroot, journal: Journal) -> None:
     """Raises NothingDoneError, CustomizerError, OSError. The caller writes the journal's next phase."""
-    with file_systems(sysroot, [record.path for record in journal.records]) as disks:
+    with staging.file_systems(sysroot, [record.path for record in journal.records]) as disks:
         try:
             for folder, _ in journal.guarded:
-                lift_guards(sysroot, folder)
+                staging.lift_guards(sysroot, folder)
             for record in journal.records:
                 _remove_staged(sysroot, record)
             changed = [record for record in reversed(journal.records) if not _is_back(sysroot, record)]
@@ -102,16 +101,16 @@ def roll_back(sysroot: Sysroot, journal: Journal) -> None:
                     _remove_staged(sysroot, record)
             for folder, guards in journal.guarded:
                 with suppress(OSError, CustomizerError):
-                    put_guards(sysroot, folder, guards)
+                    staging.put_guards(sysroot, folder, guards)
             raise _nothing_done(error) from error
         for record in changed:
             _switch(sysroot, record)
         _remove_folders(sysroot, journal)
         for record in changed:
             if record.before.guards:
-                put_guards(sysroot, record.path, record.before.guards)
+                staging.put_guards(sysroot, record.path, record.before.guards)
         for folder, guards in journal.guarded:
-            put_guards(sysroot, folder, guards)
+            staging.put_guards(sysroot, folder, guards)
         disks.sync()
         _verify(sysroot, journal)
 
@@ -122,7 +121,7 @@ def _is_back(sysroot: Sysroot, record: Record) -> bool:
 
 def _remove_staged(sysroot: Sysroot, record: Record) -> None:
     with suppress(FileNotFoundError, NotADirectoryError), sysroot.parent(record.path) as (fd, name):
-        remove(fd, temporary(name))
+        staging.remove(fd, staging.temporary(name))
 
 
 def _stage(sysroot: Sysroot, journal: Journal, record: Record) -> None:
@@ -139,23 +138,23 @@ def _stage(sysroot: Sysroot, journal: Journal, record: Record) -> None:
             )
         content = backup
     with sysroot.parent(record.path) as (fd, name):
-        stage(fd, name, record.before, content)
+        staging.stage(fd, name, record.before, content)
 
 
 def _switch(sysroot: Sysroot, record: Record) -> None:
     before = record.before
     if before.kind is Kind.FOLDER:
-        make_folder(sysroot, record.path, before.mode, (before.uid, before.gid))
+        staging.make_folder(sysroot, record.path, before.mode, (before.uid, before.gid))
         return
     if record.after.kind is Kind.FOLDER:
         return
     with suppress(FileNotFoundError):
-        lift_guards(sysroot, record.path)
+        staging.lift_guards(sysroot, record.path)
         with sysroot.parent(record.path) as (fd, name):
             if before.kind is Kind.NONE:
-                remove(fd, name)
+                staging.remove(fd, name)
             else:
-                switch(fd, name)
+                staging.switch(fd, name)
 
 
 def _remove_folders(sysroot: Sysroot, journal: Journal) -> None:

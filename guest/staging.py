@@ -96,6 +96,14 @@ def write_own(sysroot: Sysroot, path: str, content: bytes) -> None:
         os.fsync(fd)
 
 
+def write_own_link(sysroot: Sysroot, path: str, target: str) -> None:
+    """A link among our own files, which nothing follows: on disk and in its place when this returns."""
+    with sysroot.parent(path) as (fd, name):
+        stage(fd, name, Standing(Kind.LINK, target=target), b"")
+        switch(fd, name)
+        os.fsync(fd)
+
+
 def write_backup(sysroot: Sysroot, path: str, content: bytes) -> None:
     """A new file of ours, 0600, which nothing points to yet: the caller flushes."""
     with sysroot.parent(path) as (fd, name):

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from conftest import fingerprint
 
 from guests.phony import phony_disk
+from guests.reader import list_files, read_file
 from host.vm import Vm
-from machine import MAC, customize, pack
+from machine import MAC, PLANTED, customize, pack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from guest.protocol import Result
+
+
+ROOT, STATE = 2, "/var/lib/guest-customizer"
+SECRETS = f"""commands = ": {PLANTED}-in-a-command"
+scripts = secret.sh
+[storage]
+[[unlock]]
+[[[none]]]
+uuid = 11111111-2222-4333-8444-555555555555
+passphrase = {PLANTED}-passphrase
+"""
+
+
+@pytest.fixture
+def document(document: Path) -> Path:
+    """With everything that the schema marks as secret: customize() looks for it in all that the machine says."""
+    text = document.read_text().replace('commands = "true"\n', SECRETS)
+    assert PLANTED in text
+    document.write_text(text)
+    document.with_name("secret.sh").write_text(f"#!/bin/sh\n: {PLANTED}-in-a-script\n")
+    return document
 
 
 def fails(machine: Vm, code: str) -> Result:
@@ -76,7 +99,18 @@ def test_a_request_is_carried_out_once(iso: Path, document: Path, tmp_path: Path
     disk = phony_disk("debian12", tmp_path / "disk.img")
     machine = Vm(disks=(disk,), iso=iso, config=pack(document), macs=(MAC,))
     assert customize(machine).code == "done"
+    check_records(disk)
     before = fingerprint(disk)
     result = customize(machine)
     assert (result.status, result.code, result.disk) == ("ok", "guest.already-customized", "untouched")
     assert fingerprint(disk) == before
+
+
+def check_records(disk: Path) -> None:
+    """What is kept in the guest says nothing of the secrets; only the steps of the first boot hold them."""
+    files = [path for path, entry in list_files(disk, ROOT, STATE).items() if entry.kind == "file"]
+    kept = {path: read_file(disk, ROOT, path) or b"" for path in files}
+    holding = {path.removeprefix(f"{STATE}/") for path, content in kept.items() if PLANTED.encode() in content}
+    assert {path.rpartition("/")[0] for path in holding} == {"first-boot/steps"}
+    names = {path.rpartition("/")[2] for path in kept}
+    assert {"customization.log", "result.json", "journal.json"} <= names

@@ -1,14 +1,18 @@
-"""The machine killed in the middle of a run: the next run puts the guest right, and a real guest boots from its disk.
+"""The machine killed in the middle of a run: a real guest boots from its disk at once, and the next run puts it right.
 
-KILL_MOMENTS sets how many moments (`make kill-test`: 40, spread over the whole run); the suite takes a few of the write phase.
+What the guest's disk holds is the clock, which a busy machine does not upset: so many writes after the first one, after the
+journal, after the commit. KILL_MOMENTS sets how many moments (`make kill-test`: 40, spread over the whole run); the suite has three.
 """
 
 from __future__ import annotations
 
+import collections
 import os
+import random
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,115 +21,183 @@ import pytest
 from demo import before_customization
 from guests.boot import CARDS, boot_guest
 from guests.debian import debian_disk
+from host import iso as boot_iso
 from host import media, vm
 from host.console import Transcript
 from machine import customize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 DOCUMENT = HERE / "demo/customization.conf"
-MOMENTS = int(os.environ.get("KILL_MOMENTS", "0"))
-# Of a run that is not disturbed, in seconds after its `write` begins.
-IN_WRITE = (0.02, 0.12, 0.25)
+# What a run writes to the disk, in order. The first is on it before the journal counts, the second only after.
+BACKUPS, JOURNAL, STAGED, COMMIT = b"", b'"phase": "applying"', b"10.0.0.11", b'"phase": "committed"'
+TAKEN_BACK, FROM_THE_START, DONE_BEFORE = "taken back, then carried out", "carried out", "carried out before"
 
 
-def run_until(machine: vm.Vm, is_time: Callable[[Transcript, float], bool]) -> Transcript:
-    """Boots our ISO and kills QEMU: whatever the guest's memory held is gone."""
+@dataclass(frozen=True)
+class Moment:
+    """So many writes after the disk holds a text, or so many seconds after the program has begun."""
+
+    mark: bytes = BACKUPS
+    writes: int = 0
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        if self.seconds is not None:
+            return f"{self.seconds:.2f} s into the run"
+        names = {BACKUPS: "begin of writing", JOURNAL: "journal", STAGED: "first new content", COMMIT: "commit"}
+        return f"{self.writes} writes after the {names[self.mark]}"
+
+
+class Watch:
+    """Follows a run: by its console which step it is at, by the disk's image what has been written."""
+
+    def __init__(self, clone: Path) -> None:
+        self._clone = clone
+        self._changed = 0
+        self.transcript = Transcript()
+        self.begun: float | None = None
+        self.writing: float | None = None
+        # How often the disk has changed since it held each of these.
+        self.writes: dict[bytes, int] = {}
+
+    def look(self, now: float) -> None:
+        if "devices" in self.transcript.steps and self.begun is None:
+            self.begun = now
+        if "write" not in self.transcript.steps:
+            return
+        self.writing = self.writing or now
+        changed = self._clone.stat().st_mtime_ns
+        if changed != self._changed:
+            self._changed = changed
+            held = self._clone.read_bytes()
+            for mark in (BACKUPS, JOURNAL, STAGED, COMMIT):
+                if mark in self.writes or mark in held:
+                    self.writes[mark] = self.writes.get(mark, -1) + 1
+
+    def is_at(self, moment: Moment, now: float) -> bool:
+        if moment.seconds is not None:
+            return self.begun is not None and now - self.begun >= moment.seconds
+        return self.writes.get(moment.mark, -1) >= moment.writes
+
+
+def run_until(machine: vm.Vm, moment: Moment | None) -> Watch:
+    """Boots our program and kills QEMU: whatever the guest's memory held is gone. None: at the result."""
+    watch = Watch(machine.disks[0])
     with tempfile.TemporaryDirectory(prefix="kill-") as folder:
         serial = Path(folder, "serial")
         serial.touch()
-        transcript, started = Transcript(), time.monotonic()
+        started = time.monotonic()
         process = subprocess.Popen(
             vm.arguments(machine, serial, None), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
         try:
             with serial.open("rb") as reader:
-                while process.poll() is None and time.monotonic() - started < 120:
-                    transcript.feed(reader.read(1 << 20))
-                    if is_time(transcript, time.monotonic() - started):
+                while process.poll() is None and (now := time.monotonic() - started) < 120:
+                    watch.transcript.feed(reader.read(1 << 20))
+                    watch.look(now)
+                    if watch.is_at(moment, now) if moment else watch.transcript.result is not None:
                         break
-                    time.sleep(0.002)
+                    time.sleep(0.001)
         finally:
             process.kill()
             process.wait()
-        return transcript
+    return watch
 
 
-class After:
-    """So many seconds after the machine has said that a step begins."""
-
-    def __init__(self, step: str, seconds: float) -> None:
-        self._step, self._seconds = step, seconds
-        self._begun: float | None = None
-
-    def __call__(self, transcript: Transcript, now: float) -> bool:
-        if self._begun is None and self._step in transcript.steps:
-            self._begun = now
-        return self._begun is not None and now - self._begun >= self._seconds
+@pytest.fixture
+def machine(tmp_path: Path, iso: Path) -> vm.Vm:
+    """What customizes the demo's guest, without firmware and boot loader, which know nothing of its disk."""
+    config = tmp_path / "config.iso"
+    media.pack(DOCUMENT, config, "iso")
+    start = vm.Direct(iso.with_name("vmlinuz"), iso.with_name("initrd.img"), boot_iso.DEFAULT_COMMAND_LINE)
+    return vm.Vm(disks=(tmp_path / "clone.qcow2",), iso=start, config=config, macs=CARDS)
 
 
-def prepare(folder: Path) -> tuple[Path, vm.Vm]:
-    """A clone of the demo's guest, and the machine that customizes it."""
-    clone, config = folder / "clone.qcow2", folder / "config.iso"
+def clone_for(machine: vm.Vm) -> Path:
+    (clone,) = machine.disks
     clone.unlink(missing_ok=True)
-    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", debian_disk(BUILD, lambda _: None), clone]
+    template = debian_disk(BUILD, lambda _: None)
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", template, clone]
     subprocess.run(command, check=True)
-    if not config.exists():
-        media.pack(DOCUMENT, config, "iso")
-    return clone, vm.Vm(disks=(clone,), iso=BUILD / "guest-customizer.iso", config=config, macs=CARDS)
+    return clone
 
 
-def put_right(clone: Path, machine: vm.Vm) -> str:
-    """What the next run comes to; the guest boots as its new self after it."""
+def put_right(machine: vm.Vm) -> str:
+    """What the next run comes to."""
     result = customize(machine)
     assert result.is_ok, result
+    if result.code != "done":
+        return DONE_BEFORE
+    return TAKEN_BACK if any("interrupted" in warning for warning in result.warnings) else FROM_THE_START
+
+
+def assert_is_itself(clone: Path) -> None:
     tells = boot_guest(clone)
     assert tells["hostname"] == "web01"
     assert tells["failed_units"] == []
-    interrupted = any("interrupted" in warning for warning in result.warnings)
-    return "taken back, then carried out" if interrupted else result.code
 
 
-@pytest.mark.usefixtures("iso")
-@pytest.mark.skipif(MOMENTS > 0, reason="the long variant runs")
-@pytest.mark.parametrize("seconds", IN_WRITE)
-def test_killed_while_it_writes(tmp_path: Path, seconds: float) -> None:
-    clone, machine = prepare(tmp_path)
-    run_until(machine, After("write", seconds))
-    print(f"{seconds} s into write: {put_right(clone, machine)}")
+def spread(count: int, over: int) -> Iterator[int]:
+    return (over * number // count for number in range(count))
 
 
-@pytest.mark.usefixtures("iso")
-@pytest.mark.skipif(MOMENTS == 0, reason="half an hour: make kill-test")
-def test_killed_at_any_moment(tmp_path: Path) -> None:
-    """Half of the moments spread over the run from its first sign of life, half over its write phase.
+def moments_of_a_run(machine: vm.Vm, count: int) -> list[Moment]:
+    """A fifth over the time from the program's first sign of life, the rest over the writes: most between journal and commit."""
+    clone_for(machine)
+    watch = run_until(machine, None)
+    assert watch.begun is not None
+    assert watch.writing is not None
+    writes = watch.writes
+    early, late = count // 5, count // 5
+    middle = count - 2 * early - late
+    between = [writes[BACKUPS] - writes[JOURNAL], writes[JOURNAL] - writes[COMMIT], writes[COMMIT]]
+    print(f"{watch.writing - watch.begun:.2f} s until it writes; writes until journal, commit, result: {between}")
+    seconds = [(watch.writing - watch.begun) * number / early for number in range(early)]
+    moments = [
+        *(Moment(seconds=moment) for moment in seconds),
+        *(Moment(BACKUPS, writes) for writes in spread(early, between[0])),
+        *(Moment(JOURNAL, writes) for writes in spread(middle, between[1])),
+        *(Moment(COMMIT, writes) for writes in spread(late, between[2])),
+    ]
+    random.Random(40).shuffle(moments)  # a run that is broken off says something of each kind  # noqa: S311
+    return moments
 
-    After each kill the guest boots at once, half-way as it may be; then the next run puts it right, and it boots again.
-    """
-    template = before_customization(debian_disk(BUILD, print), print)
-    began: dict[str, float] = {}
-    clone, machine = prepare(tmp_path)
 
-    def watch(transcript: Transcript, now: float) -> bool:
-        for step in transcript.steps:
-            began.setdefault(step, now)
-        return transcript.result is not None
+if moments := int(os.environ.get("KILL_MOMENTS", "0")):
 
-    run_until(machine, watch)
-    hello, write, end = began["devices"], began["write"], began["unmount"]
-    half = MOMENTS // 2
-    moments = [After("devices", (end + 0.5 - hello) * number / half) for number in range(half)]
-    moments += [After("write", (end - write) * number / half) for number in range(MOMENTS - half)]
-    outcomes: dict[str, int] = {}
-    for number, moment in enumerate(moments):
-        clone, machine = prepare(tmp_path)
+    def test_killed_at_any_moment(machine: vm.Vm) -> None:
+        template = before_customization(debian_disk(BUILD, print), print)
+        outcomes: collections.Counter[str] = collections.Counter()
+        for moment in moments_of_a_run(machine, moments):
+            clone = clone_for(machine)
+            run_until(machine, moment)
+            boots = boot_guest(clone, snapshot=True)
+            assert boots["hostname"] in (template["hostname"], "web01")
+            outcome = put_right(machine)
+            outcomes[outcome] += 1
+            print(f"{moment}: booted as {boots['hostname']}; next run: {outcome}", flush=True)
+            if outcomes[outcome] == 1:
+                assert_is_itself(clone)
+        print(dict(outcomes))
+        assert moments < 40 or min(outcomes[end] for end in (TAKEN_BACK, FROM_THE_START, DONE_BEFORE)) >= 5
+
+else:
+
+    @pytest.mark.parametrize(
+        ("moment", "ends"),
+        [
+            (Moment(JOURNAL, 0), (FROM_THE_START, TAKEN_BACK)),
+            (Moment(STAGED, 0), (TAKEN_BACK,)),
+            (Moment(COMMIT, 0), (TAKEN_BACK, DONE_BEFORE)),
+        ],
+        ids=str,
+    )
+    def test_killed_while_it_writes(machine: vm.Vm, moment: Moment, ends: tuple[str, ...]) -> None:
+        clone = clone_for(machine)
         run_until(machine, moment)
-        boots = boot_guest(clone, snapshot=True)
-        assert boots["hostname"] in (template["hostname"], "web01")
-        outcome = put_right(clone, machine)
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
-        print(f"moment {number}: booted as {boots['hostname']}; next run: {outcome}", flush=True)
-    print(outcomes)
+        assert put_right(machine) in ends
+        assert_is_itself(clone)

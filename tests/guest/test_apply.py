@@ -1,6 +1,8 @@
 """All or none: modes, owners and xattrs are kept, a failure puts everything back, an interrupted run is taken back."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -249,7 +251,8 @@ def test_a_check_sees_the_guest_as_it_has_become(root: Path) -> None:
 def test_a_disk_that_does_not_keep_what_is_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(root)
 
-    def tamper(*_: object) -> None:
+    def tamper(_file: int, *whole_and_why: int) -> None:
+        assert whole_and_why == (0, 0, os.POSIX_FADV_DONTNEED)
         monkeypatch.undo()
         (root / "etc/changed").write_text("NEW")
 
@@ -314,13 +317,128 @@ def test_nothing_is_taken_back_while_a_file_system_is_missing(root: Path) -> Non
     """/boot was mounted when its file was changed, and is not now: restoring would write below the mount point."""
     interrupted = interrupted_journal(root)
     after = content(root)
+    first, *others, last = interrupted.records
     lost = replace(
-        interrupted, records=(*interrupted.records[:-1], replace(interrupted.records[-1], mount_point="/etc"))
+        interrupted, records=(replace(first, mount_point="/boot"), *others, replace(last, mount_point="/etc"))
     )
     with Sysroot(root) as guest, pytest.raises(CustomizerError) as caught:
         apply.recover(guest, lost)
     assert caught.value.code == "storage.needed-mount"
+    assert "/etc/changed lay on the file system of /boot, " in caught.value.message
     assert content(root) == after
+
+
+def test_what_was_not_reached_is_not_touched_when_it_is_taken_back(root: Path) -> None:
+    before = (root / "etc/changed").stat().st_ino
+    with Sysroot(root) as guest:
+        interrupted = prepare(guest, "test", Overlay(guest).with_edits(EDITS).edits).journal
+        apply.write_journal(guest, interrupted)
+        apply.recover(guest, interrupted)
+    assert (root / "etc/changed").stat().st_ino == before
+
+
+def test_a_folder_of_ours_is_no_change_of_somebody_elses(root: Path) -> None:
+    """It may have been cut off between mkdir and its mode."""
+    carry_out(root, (MakeFolder("/etc/ours", "", 0o700, (os.geteuid(), os.getegid())),))
+    (root / "etc/ours").chmod(0o755)
+    with Sysroot(root) as guest:
+        done = journal.read_journal(guest, "test")
+        assert done is not None
+        assert apply.recover(guest, replace(done, phase=journal.Phase.APPLYING)) == ()
+    assert not (root / "etc/ours").exists()
+
+
+@needs_root
+def test_what_was_guarded_is_so_again_where_nothing_could_be_taken_back(root: Path) -> None:
+    guard(root / "etc", IMMUTABLE)
+    try:
+        interrupted = interrupted_journal(root)
+        backup = root / "var/lib/guest-customizer/requests/test/backup/0000"
+        for damaged in (b"1", b"2", b"3", b"4", b"5"):  # with digests above and below the right one
+            backup.write_bytes(damaged)
+            with Sysroot(root) as guest, pytest.raises(NothingDoneError):
+                apply.recover(guest, interrupted)
+            assert whole(root)["etc"][5] == IMMUTABLE
+    finally:
+        guard(root / "etc", 0)
+
+
+def test_a_guest_without_var(root: Path) -> None:
+    (root / "var/lib").rmdir()
+    (root / "var").rmdir()
+    carry_out(root)
+    assert [(root / path).stat().st_mode & 0o7777 for path in ("var", "var/lib", "var/lib/guest-customizer")] == [
+        0o755,
+        0o755,
+        0o700,
+    ]
+
+
+@needs_root
+def test_nothing_is_taken_back_below_what_is_mounted_there_now(root: Path) -> None:
+    interrupted = interrupted_journal(root)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root / "etc"], check=True)
+    try:
+        with Sysroot(root) as guest, pytest.raises(NothingDoneError) as caught:
+            apply.recover(guest, interrupted)
+        assert list((root / "etc").iterdir()) == []
+    finally:
+        subprocess.run(["umount", root / "etc"], check=True)
+    assert caught.value.code == "storage.needed-mount"
+    assert "; /etc/changed lay on the file system of /, " in caught.value.message
+
+
+@needs_root
+def test_files_on_a_file_system_of_their_own_are_taken_back(root: Path) -> None:
+    shutil.move(root / "etc", root / "old")
+    (root / "etc").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root / "etc"], check=True)
+    try:
+        shutil.copytree(root / "old", root / "etc", symlinks=True, dirs_exist_ok=True)
+        before = content(root)
+        interrupted = interrupted_journal(root)
+        assert {record.mount_point for record in interrupted.records} == {"/etc"}
+        with Sysroot(root) as guest:
+            assert apply.recover(guest, interrupted) == ()
+        assert content(root) == before
+    finally:
+        subprocess.run(["umount", root / "etc"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("phase", "ends"),
+    [(journal.Phase.APPLYING, journal.Phase.RESTORED), (journal.Phase.UNDOING, journal.Phase.UNDONE)],
+)
+def test_what_the_journal_says_in_the_end(root: Path, phase: journal.Phase, ends: journal.Phase) -> None:
+    interrupted = replace(interrupted_journal(root), phase=phase)
+    with Sysroot(root) as guest:
+        apply.recover(guest, interrupted)
+        done = journal.read_journal(guest, "test")
+    assert done is not None
+    assert done.phase is ends
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(OSError(5, "It is broken"), "It is broken"), (OSError(5, "It is broken", "name"), "It is broken (name)")],
+)
+def test_what_is_said_of_a_disk_that_fails(
+    root: Path, error: OSError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with Sysroot(root) as guest:
+        monkeypatch.setattr(os, "symlink", fail)
+        with pytest.raises(apply.RestoredError) as caught:
+            apply.apply(guest, "test", Overlay(guest).with_edits(EDITS).edits)
+        monkeypatch.undo()
+        assert caught.value.message.endswith(f": {said}")
+        interrupted = interrupted_journal(root)
+        monkeypatch.setattr(os, "symlink", fail)
+        with pytest.raises(NothingDoneError) as second:
+            apply.recover(guest, interrupted)
+        assert second.value.message.endswith(f": {said}")
 
 
 def test_what_was_changed_since_an_interruption_is_kept(root: Path) -> None:
@@ -338,6 +456,28 @@ def test_what_was_changed_since_an_interruption_is_kept(root: Path) -> None:
     assert content(root) == before
     assert sorted(path.read_text() for path in replaced.iterdir()) == ["by hand", "somebody's new one"]
     assert [text.partition(" had been")[0] for text in apply.say_recovered(interrupted, changed)][1:] == list(changed)
+
+
+def test_a_link_changed_since_an_interruption_is_kept_as_a_link(root: Path) -> None:
+    before = content(root)
+    interrupted = interrupted_journal(root)
+    (root / "etc/link").unlink()
+    (root / "etc/link").symlink_to("/etc/by-hand")
+    (root / "etc/by-hand").write_text("old")
+    (root / "etc/changed").unlink()
+    (root / "etc/changed").symlink_to("../nowhere")
+    replaced = root / "var/lib/guest-customizer/requests/test/replaced"
+    with Sysroot(root) as guest:
+        assert apply.recover(guest, interrupted) == ("/etc/changed", "/etc/link")
+        (root / "etc/link").unlink()
+        (root / "etc/link").symlink_to("/etc/by-hand")
+        (root / "etc/changed").write_text("by hand")
+        # What was kept is not kept twice; a file gets the next number where a link has its own.
+        assert apply.recover(guest, interrupted) == ("/etc/changed", "/etc/link")
+    kept = {path.name: os.readlink(path) if path.is_symlink() else path.read_text() for path in replaced.iterdir()}
+    assert kept == {"0000": "../nowhere", "0001": "by hand", "0003": "/etc/by-hand"}
+    (root / "etc/by-hand").unlink()
+    assert content(root) == before
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from guest.diff import unified_diff
 from guest.edits import Overlay, SetAside, WriteFile
+from guest.errors import CustomizerError
 from guest.protocol import Result
 from guest.report import Report
 from guest.secrets import blot, printable
+from guest.settings import document
 from guest.settings.document import load, parse
-from guest.settings.problems import DocumentError
+from guest.settings.problems import DocumentError, Problem
 from guest.sysroot import Sysroot
 from host.__main__ import main as host
 
@@ -108,3 +111,20 @@ def test_blotting(text: str, secrets: list[str]) -> None:
 
 def test_what_drives_a_terminal_is_not_printed() -> None:
     assert printable("a\x1b[2J\r\x9b\udcff\nb") == "a\ufffd[2J\ufffd\ufffd\ufffd\nb"
+
+
+def test_the_listener_hears_what_is_said(heard: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """conftest.py's, which searches every failure of every test here."""
+    load_text = "format = 1\nid = a\n[first_boot]\ncommands = 'echo a-known-secret'\n"
+    document.secret_values(parse(load_text.encode()).values)
+    for text in ("pl4nted", "echo a-known-secret"):
+        with suppress(CustomizerError):
+            raise CustomizerError("internal", "nothing in it") from ValueError(text)
+        with suppress(DocumentError):
+            raise DocumentError((Problem("config.syntax", (), 1, "nothing", text),))
+        Report().warning(text)
+        print(text)
+        capsys.readouterr()
+    assert len(heard.leaks()) == 2 * 5, "a cause, a hint, a problem's hint, a log, what is printed"
+    for said in (heard.errors, heard.reports, heard.printed):
+        said.clear()

@@ -1,5 +1,7 @@
 """No path leaves the guest's root, whatever links a guest lays; nothing but regular files is read."""
 
+import ctypes
+import errno
 import os
 import subprocess
 import sys
@@ -7,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from guest import sysroot
 from guest.edits import MakeLink, Overlay, SetAside, WriteFile
-from guest.errors import CustomizerError
+from guest.errors import CustomizerError, OutOfTimeError
 from guest.sysroot import LIST_LIMIT, READ_LIMIT, Sysroot, exists
 
 
@@ -50,10 +53,33 @@ def test_links_inside_are_followed(root: Path, target: str) -> None:
         assert guest.resolve("/etc/link") == "/etc/file"
 
 
+def test_dot_dot_after_a_link_is_above_what_it_leads_to(root: Path) -> None:
+    (root / "other/deep").mkdir(parents=True)
+    (root / "etc/deep").symlink_to("../other/deep")
+    (root / "etc/link").symlink_to("deep/../file")
+    (root / "other/file").write_text("the other")
+    with Sysroot(root) as guest:
+        assert guest.resolve("/etc/link") == "/other/file"
+        assert guest.read("/etc/link") == b"the other"
+
+
+def test_a_descriptor_of_zero_is_one_too(root: Path) -> None:
+    """Whoever starts us may have closed our standard input."""
+    kept = os.dup(0)
+    with Sysroot(root) as guest:
+        os.close(0)
+        try:
+            assert guest.read("/etc/file") == b"inside"
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+
+
 def test_dot_dot_in_a_path_stays_inside(root: Path) -> None:
     with Sysroot(root) as guest:
         assert guest.read("/../secret") is None
         assert guest.read("../../etc/file") == b"inside"
+        assert guest.read("/none/../etc/file") == b"inside", "of a path that we are given, `..` is a matter of spelling"
 
 
 def test_loops_end_in_an_error(root: Path) -> None:
@@ -71,6 +97,7 @@ def test_what_does_not_exist_yet_resolves_to_where_it_would_be(root: Path) -> No
     with Sysroot(root) as guest:
         assert guest.resolve("/conf/new/deep/file") == "/etc/new/deep/file"
         assert guest.resolve("/no/such/file") == "/no/such/file"
+        assert guest.resolve("/a/b/c/d/e") == "/a/b/c/d/e"
 
 
 def test_a_folder_that_is_a_dangling_link_is_refused(root: Path) -> None:
@@ -162,3 +189,149 @@ def test_a_folder_of_too_many_names_is_refused(root: Path) -> None:
 def test_a_path_with_a_zero_byte_is_not_cut_there(root: Path) -> None:
     with Sysroot(root) as guest, pytest.raises(OSError, match="zero byte"):
         guest.read("/etc/file\0.d")
+
+
+class Disturbed:
+    """The C library, whose openat2 has been disturbed so many times before it succeeds."""
+
+    def __init__(self, times: int) -> None:
+        self._real, self._left = sysroot._libc, times
+
+    def syscall(self, *arguments: object) -> int:
+        if self._left:
+            self._left -= 1
+            ctypes.set_errno(errno.EAGAIN)
+            return -1
+        return self._real.syscall(*arguments)
+
+
+@pytest.mark.parametrize(("times", "is_read"), [(1, True), (999, True), (1000, False)])
+def test_what_disturbs_is_borne_for_a_while(
+    root: Path, times: int, is_read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sysroot(root) as guest:
+        monkeypatch.setattr(sysroot, "_libc", Disturbed(times))
+        if is_read:
+            assert guest.read("/etc/file") == b"inside"
+        else:
+            with pytest.raises(BlockingIOError):
+                guest.read("/etc/file")
+
+
+def test_limits_are_what_they_are_said_to_be(root: Path) -> None:
+    """4 MiB of a file; 10,000 names; 32 folders that are still to be made; 40 links."""
+    assert LIST_LIMIT == 10_000
+    with (root / "etc/large").open("wb") as file:
+        file.truncate(4 << 20)
+    for number in range(41):
+        (root / f"etc/{number}").symlink_to(str(number + 1) if number < 40 else "file")
+    with Sysroot(root) as guest:
+        assert guest.read("/etc/large") == bytes(4 << 20)
+        with (root / "etc/large").open("ab") as file:
+            file.write(b"x")
+        with pytest.raises(CustomizerError, match=r"guest\.file-too-large"):
+            guest.read("/etc/large")
+        assert guest.resolve("/a" * 33) == "/a" * 33
+        with pytest.raises(CustomizerError, match=r"guest\.not-a-folder"):
+            guest.resolve("/a" * 34)
+        assert guest.resolve("/etc/2") == "/etc/file"
+        with pytest.raises(CustomizerError, match=r"guest\.link-loop"):
+            guest.resolve("/etc/1")
+
+
+def test_the_start_of_a_file(root: Path) -> None:
+    os.mkfifo(root / "etc/fifo")
+    with Sysroot(root) as guest:
+        assert guest.read_start("/etc/file", 3) == b"ins"
+        assert guest.read_start("/etc/file", 100) == b"inside"
+        assert [guest.read_start(path, 1) for path in ("/etc", "/etc/none", "/etc/fifo", "/etc/none/x")] == [None] * 4
+
+
+def test_what_is_no_folder(root: Path) -> None:
+    os.mkfifo(root / "etc/fifo")
+    with Sysroot(root) as guest:
+        assert [guest.names(path) for path in ("/etc/file", "/etc/fifo", "/none", "/" + "n" * 300)] == [()] * 4
+        assert [guest.state(path) for path in ("/etc/file/x", "/none/x", "/etc/fifo/x", "/etc/" + "n" * 300)] == [
+            None
+        ] * 4
+        assert [guest.link_target(path) for path in ("/etc/file/x", "/etc/file", "/none", "/etc/" + "n" * 300)] == [
+            None
+        ] * 4
+        assert [guest.read(path) for path in ("/etc/file/x", "/none", "/etc/" + "n" * 300)] == [None] * 3
+        with pytest.raises(CustomizerError, match=r"guest\.not-a-folder"):
+            guest.resolve("/etc/file/x")
+        with pytest.raises(IsADirectoryError), guest.parent("/"):
+            pass
+    with pytest.raises(NotADirectoryError):
+        Sysroot(root / "etc/file")
+
+
+def test_what_cannot_be_looked_at_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the same as what is not there: a disk that fails must not look like a guest without files."""
+
+    class Broken:
+        def syscall(self, *_: object) -> int:
+            ctypes.set_errno(errno.EIO)
+            return -1
+
+    with Sysroot(root) as guest:
+        monkeypatch.setattr(sysroot, "_libc", Broken())
+        for look in (guest.read, guest.state, guest.link_target, guest.names):
+            with pytest.raises(OSError, match="Input/output"):
+                look("/etc/file")
+        assert guest.read_start("/etc/file", 1) is None
+
+
+def test_descriptors_are_not_handed_to_children_nor_left_open(root: Path) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    with Sysroot(root) as guest:
+        assert not os.get_inheritable(guest._root_fd)
+        with guest.parent("/etc/file") as (fd, name):
+            assert (os.get_inheritable(fd), name) == (False, "file")
+        held = set(os.listdir("/proc/self/fd"))
+        for look in (guest.read, guest.state, guest.link_target, guest.names, guest.resolve):
+            for path in ("/etc/file", "/etc", "/none", "/none/x"):
+                look(path)
+        guest.read_start("/etc/file", 1)
+        assert set(os.listdir("/proc/self/fd")) == held
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_root_itself(root: Path) -> None:
+    (root / "top").symlink_to("/")
+    (root / "dots").symlink_to("..")
+    with Sysroot(root) as guest:
+        assert [guest.resolve(path) for path in ("/", "/top", "/dots", "/top/etc", "/..", "")] == [
+            "/",
+            "/",
+            "/",
+            "/etc",
+            "/",
+            "/",
+        ]
+        state = guest.state("/")
+        assert state is not None
+        assert (state.is_directory, state.is_regular, state.is_link) == (True, False, False)
+        assert guest.names("/") == ("dots", "etc", "top")
+
+
+class Untimely:
+    """A guest whose every look ends the run."""
+
+    def __init__(self, error: CustomizerError) -> None:
+        self._error = error
+
+    def resolve(self, _path: str) -> str:
+        raise self._error
+
+    state = resolve
+
+
+def test_the_end_of_the_time_is_not_taken_for_what_is_missing(root: Path) -> None:
+    (root / "loop").symlink_to("loop")
+    with Sysroot(root) as guest:
+        assert exists(guest, "/etc/file")
+        assert not exists(guest, "/loop")
+    assert not exists(Untimely(CustomizerError("guest.link-loop", "")), "/")
+    with pytest.raises(OutOfTimeError):
+        exists(Untimely(OutOfTimeError("internal.timeout", "")), "/")

@@ -100,6 +100,15 @@ def test_a_file_changed_since_is_named(customized: Path, path: str, change: obje
     assert f"/{path}" in error.message
 
 
+def test_how_many_were_changed_since_is_told(customized: Path) -> None:
+    (customized / "etc/changed").write_text("by hand")
+    assert " more)" not in refused(customized).message
+    (customized / "etc/added/file").write_text("by hand")
+    assert "/etc/changed (and 1 more) " in refused(customized).message
+    (customized / "etc/link").unlink()
+    assert "/etc/changed (and 2 more) " in refused(customized).message
+
+
 def test_force_takes_back_all_the_same_and_keeps_what_was_there(root: Path) -> None:
     before = whole(root, with_records=False)
     with Sysroot(root) as guest:
@@ -111,6 +120,14 @@ def test_force_takes_back_all_the_same_and_keeps_what_was_there(root: Path) -> N
     assert kept.read_text() == "by hand"
     assert [path.name for path in kept.parent.iterdir()] == ["0000"], "and nothing else is kept twice"
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_force_keeps_a_link_that_was_there(customized: Path) -> None:
+    (customized / "etc/link").unlink()
+    (customized / "etc/link").symlink_to("elsewhere")
+    take_back(customized, force=True)
+    kept = customized / "var/lib/guest-customizer/requests/test/replaced/0003"
+    assert (os.readlink(customized / "etc/link"), os.readlink(kept)) == ("nowhere", "elsewhere")
 
 
 def test_what_was_kept_is_kept_when_the_id_is_used_again(customized: Path) -> None:
@@ -175,9 +192,48 @@ def test_a_lost_backup_is_found_before_anything_is_touched(customized: Path) -> 
     with pytest.raises(apply.RestoredError) as caught:
         take_back(customized)
     assert caught.value.code == "apply.no-backup"
+    assert "put that file right by hand" in caught.value.hint
     assert whole(customized, with_records=False) == before
     with Sysroot(customized) as guest:
         assert journal.is_done(guest, "test"), "it is still in force"
+
+
+def test_a_disk_that_does_not_keep_what_is_put_back(customized: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.rename
+
+    def rename(source: str, target: str, **folders: int) -> None:
+        real(source, target, **folders)
+        if target == "stale":
+            (customized / "etc/stale").write_text("not what was written")
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(apply.HalfDoneError) as caught:
+        take_back(customized)
+    assert caught.value.code == "apply.half-done"
+    monkeypatch.undo()
+    with Sysroot(customized) as guest:
+        (interrupted,) = journal.unfinished(guest)
+        assert apply.recover(guest, interrupted) == ("/etc/stale",)
+    assert (customized / "etc/stale").read_text() == "stale"
+
+
+def test_a_disk_that_fails_half_way_through_an_undo(customized: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.rename
+
+    def rename(source: str, target: str, **folders: int) -> None:
+        if target == "stale":
+            raise OSError(5, "Input/output error")
+        real(source, target, **folders)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(apply.HalfDoneError) as caught:
+        take_back(customized)
+    assert caught.value.code == "apply.half-done"
+    monkeypatch.undo()
+    with Sysroot(customized) as guest:
+        (interrupted,) = journal.unfinished(guest)
+        assert apply.recover(guest, interrupted) == ()
+    assert (customized / "etc/stale").read_text() == "stale"
 
 
 DOCUMENT = "format = 1\nid = test\n[request]\naction = undo\n"
