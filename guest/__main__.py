@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from typing import NoReturn
 
 from guest import __version__
@@ -12,15 +13,27 @@ from guest.errors import CustomizerError, OutOfTimeError
 
 _TIMEOUT_SECONDS = 1800  # init's own limit; ours ends a little sooner, so that it is we who say so
 _MARGIN_SECONDS = 30
+# Where our initrd has it. Started from anywhere else, `run` would customize the very machine that it is typed on.
+_PROGRAM = "/usr/lib/guest-customizer/customizer"
+_INIT = "/run/guest-customizer"
 
 
 def main(argv: list[str]) -> int:
     if argv[:1] == ["run"]:
-        run_in_initrd()
+        if sys.executable == _PROGRAM:
+            run_in_initrd()
+        return _refuse_run()
     # Not needed in the initrd, where each import costs: argparse alone takes 0.2 s under TCG.
     from guest import tree  # noqa: PLC0415
 
     return tree.main(argv)
+
+
+def _refuse_run() -> int:
+    code = "usage.not-the-initrd"
+    print(f"{code}: `run` customizes the machine that it runs on, and is for one started from our ISO", file=sys.stderr)
+    print("  on a directory tree: plan or apply; on a virtual machine: guest-customizer run", file=sys.stderr)
+    return 2
 
 
 def run_in_initrd() -> NoReturn:
@@ -31,7 +44,7 @@ def run_in_initrd() -> NoReturn:
     from guest import report as reporting  # noqa: PLC0415 (the same)
 
     words = dict(word.partition("=")[::2] for word in _kernel_command_line().split())
-    report = reporting.Report("/dev/tty0")
+    report = reporting.Report("/dev/tty0", _age())
     report.add_consoles(reporting.find_consoles())
     report.start_heartbeat()
     report.hello(__version__, os.uname().release)
@@ -57,6 +70,14 @@ def run_in_initrd() -> NoReturn:
     os._exit(0 if result.is_ok else 1)
 
 
+def _age() -> float:
+    """Seconds since this process was started: the interpreter's own start is part of what a caller waits for."""
+    with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
+        # proc(5): field 22; the name before field 3 may hold anything.
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _kernel_command_line() -> str:
     with open("/proc/cmdline", encoding="utf-8", errors="replace") as file:
         return file.read()
@@ -69,9 +90,7 @@ def _seconds(words: dict[str, str], key: str, default: int) -> int:
 
 def _wait_for_trigger() -> None:
     """init triggers udev while we start; until that is done, an idle udev means nothing."""
-    import time  # noqa: PLC0415
-
-    while not os.path.exists("/run/guest-customizer/triggered"):
+    while not os.path.exists(f"{_INIT}/triggered"):
         time.sleep(0.02)
 
 
@@ -103,7 +122,7 @@ def _bug(error: Exception) -> CustomizerError:
 
 
 def _tell_init(name: str, content: str) -> None:
-    with open(f"/run/guest-customizer/{name}", "w", encoding="ascii") as file:
+    with open(f"{_INIT}/{name}", "w", encoding="ascii") as file:
         file.write(content)
 
 

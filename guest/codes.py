@@ -104,6 +104,11 @@ HOST_CODES = (
     Code("usage.document", "the document cannot be read", "correct the path"),
     Code("usage.file", "a file cannot be read or written, or would be overwritten", "correct the path"),
     Code("usage.machine", "the machine's description is missing or malformed", "correct it"),
+    Code(
+        "usage.not-the-initrd",
+        "`run` of the customizer was typed on a machine that was not started from our ISO",
+        "`plan` or `apply` on a tree, `guest-customizer run` for a virtual machine",
+    ),
     Code("usage.root", "the guest's root is no folder that can be opened", "correct the path"),
     Code("usage.missing-file", "a disk, medium or ISO does not exist", "correct the path; `make iso`"),
     Code("usage.missing-tool", "openssl is not installed", "install it"),

@@ -35,11 +35,21 @@ class Decision:
     checks: tuple[Callable[[View], str | None], ...] = ()
 
 
-def decide(settings: Settings, machine: Machine, view: View) -> Decision:
-    """Raises CustomizerError for whatever cannot be done; nothing has been written then."""
+def decide(
+    settings: Settings,
+    machine: Machine,
+    view: View,
+    recognized: Callable[[Guest, str | None], None] = lambda _guest, _because: None,
+) -> Decision:
+    """Raises CustomizerError for whatever cannot be done; nothing has been written then.
+
+    `recognized` is told of the guest, and why this network stack is in charge, as soon as each is known.
+    """
     view = Remembered(view)
     release, family, warning = inspect(settings, view)
+    recognized(Guest(release, family, None), None)
     guest, because = _with_stack(settings, view, release, family)
+    recognized(guest, because)
     plan, notes, checks = plan_changes(Context(settings, guest, machine), view)
     warnings = tuple(note.message for note in notes)
     return Decision(

@@ -9,10 +9,10 @@ from guest.protocol import Result
 from guest.settings.model import Power
 
 if TYPE_CHECKING:
-    from guest.decide import Decision
+    from guest.changes import Guest
     from guest.errors import CustomizerError
     from guest.machine.model import BlockDevice
-    from guest.settings.model import Settings
+    from guest.settings.model import PowerAction, Settings
     from guest.undo import Undo
 
 
@@ -22,7 +22,8 @@ class Progress:
 
     settings: Settings | None = None
     medium: BlockDevice | None = None
-    decision: Decision | None = None
+    guest: Guest | None = None
+    stack_because: str | None = None
     skipped: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
     disk: str = "untouched"
@@ -31,62 +32,42 @@ class Progress:
     def power(self) -> Power:
         return self.settings.power if self.settings else Power()
 
+    @property
+    def request(self) -> str:
+        return f"request {self.settings.request_id}" if self.settings else "no request"
 
-def carried_out(
-    settings: Settings, decision: Decision, progress: Progress, changed: tuple[str, ...], seconds: float
-) -> Result:
-    release = decision.guest.release
-    return Result(
-        status="ok",
-        code="done",
-        message=f"request {settings.request_id} is carried out: {len(changed)} paths changed",
-        hint="detach our media and boot the guest from its disk",
-        disk="changed",
-        id=settings.request_id,
-        family=decision.guest.family.name,
-        release=release.name or release.id,
-        stack=decision.guest.stack.name if decision.guest.stack else None,
-        stack_because=decision.stack_because,
-        changed=changed,
-        skipped=progress.skipped,
-        warnings=tuple(progress.warnings),
-        seconds=seconds,
-        power=settings.power.on_success.value,
-    )
+    def recognized(self, guest: Guest, stack_because: str | None) -> None:
+        """A result says which guest it was about, also where what was asked for cannot be done in it."""
+        self.guest, self.stack_because = guest, stack_because
 
 
-def undone(settings: Settings, progress: Progress, plan: Undo | None, seconds: float) -> Result:
-    count = len(plan.paths) if plan else 0
-    return Result(
-        status="ok",
-        code="undone" if plan else "guest.already-undone",
-        message=f"request {settings.request_id} is taken back: {count} paths changed"
-        if plan
-        else f"request {settings.request_id} is not in force in this guest; {_what_else(progress)}",
-        hint="",
-        disk=progress.disk,
-        id=settings.request_id,
-        changed=plan.paths if plan else (),
-        skipped=progress.skipped,
-        warnings=tuple(progress.warnings),
-        seconds=seconds,
-        power=settings.power.on_success.value,
-    )
+def carried_out(progress: Progress, changed: tuple[str, ...], seconds: float) -> Result:
+    message = f"{progress.request} is carried out: {len(changed)} paths changed"
+    result = _result(progress, "ok", "done", message, "detach our media and boot the guest from its disk")
+    return replace(result, changed=changed, seconds=seconds)
 
 
-def already_done(settings: Settings, progress: Progress, seconds: float) -> Result:
-    return Result(
-        status="ok",
-        code="guest.already-customized",
-        message=f"this guest has carried out request {settings.request_id} before; {_what_else(progress)}",
-        hint="give the request another id if it is to be carried out again",
-        disk=progress.disk,
-        id=settings.request_id,
-        skipped=progress.skipped,
-        warnings=tuple(progress.warnings),
-        seconds=seconds,
-        power=settings.power.on_success.value,
-    )
+def undone(progress: Progress, plan: Undo | None, seconds: float) -> Result:
+    if plan is None:
+        message = f"{progress.request} is not in force in this guest; {_what_else(progress)}"
+        return replace(_result(progress, "ok", "guest.already-undone", message), seconds=seconds)
+    message = f"{progress.request} is taken back: {len(plan.paths)} paths changed"
+    return replace(_result(progress, "ok", "undone", message), changed=plan.paths, seconds=seconds)
+
+
+def already_done(progress: Progress, seconds: float) -> Result:
+    message = f"this guest has carried out {progress.request} before; {_what_else(progress)}"
+    hint = "give the request another id if it is to be carried out again"
+    return replace(_result(progress, "ok", "guest.already-customized", message, hint), seconds=seconds)
+
+
+def failure(error: CustomizerError, progress: Progress, seconds: float) -> Result:
+    """The result of a run that ended in an error."""
+    return replace(_result(progress, "failed", error.code, error.message, error.hint), seconds=seconds)
+
+
+def with_warning(result: Result, warning: str) -> Result:
+    return replace(result, warnings=(*result.warnings, warning))
 
 
 def _what_else(progress: Progress) -> str:
@@ -94,25 +75,21 @@ def _what_else(progress: Progress) -> str:
     return "nothing was changed" if progress.disk == "untouched" else "an interrupted request was taken back"
 
 
-def failure(error: CustomizerError, progress: Progress, seconds: float) -> Result:
-    """The result of a run that ended in an error."""
-    decision = progress.decision
+def _result(progress: Progress, status: str, code: str, message: str, hint: str = "") -> Result:
+    guest = progress.guest
+    power: PowerAction = progress.power.on_success if status == "ok" else progress.power.on_failure
     return Result(
-        status="failed",
-        code=error.code,
-        message=error.message,
-        hint=error.hint,
+        status=status,
+        code=code,
+        message=message,
+        hint=hint,
         disk=progress.disk,
         id=progress.settings.request_id if progress.settings else None,
-        family=decision.guest.family.name if decision else None,
-        release=decision.guest.release.name if decision else None,
-        stack=decision.guest.stack.name if decision and decision.guest.stack else None,
+        family=guest.family.name if guest else None,
+        release=(guest.release.name or guest.release.id) if guest else None,
+        stack=guest.stack.name if guest and guest.stack else None,
+        stack_because=progress.stack_because,
         skipped=progress.skipped,
         warnings=tuple(progress.warnings),
-        seconds=seconds,
-        power=progress.power.on_failure.value,
+        power=power.value,
     )
-
-
-def with_warning(result: Result, warning: str) -> Result:
-    return replace(result, warnings=(*result.warnings, warning))

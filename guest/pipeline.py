@@ -143,9 +143,9 @@ def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: 
         if settings.request.action is Action.UNDO:
             return _take_back(tree, files, settings, report, progress)
         if journal.is_done(files, settings.request_id):
-            return keep.in_guest_if_written(files, outcome.already_done(settings, progress, report.seconds), report)
+            return keep.in_guest_if_written(files, outcome.already_done(progress, report.seconds), report)
         with report.step("plan"):
-            decision = progress.decision = decide(settings, found.machine, files)
+            decision = decide(settings, found.machine, files, progress.recognized)
             progress.warnings += decision.warnings
             _refuse_unmounted(decision, files, mounts.unmounted)
             transaction = prepare(files, settings.request_id, decision.plan.edits)
@@ -153,7 +153,7 @@ def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: 
             report.warning(warning)
         with report.step("write"):
             changed = _write(tree, files, transaction, decision, progress)
-        return keep.in_guest(files, outcome.carried_out(settings, decision, progress, changed, report.seconds), report)
+        return keep.in_guest(files, outcome.carried_out(progress, changed, report.seconds), report)
 
 
 def _recover(tree: MountedTree, files: Sysroot, report: Report, progress: Progress) -> None:
@@ -212,7 +212,7 @@ def _take_back(tree: MountedTree, files: Sysroot, settings: Settings, report: Re
     with report.step("plan"):
         plan = plan_undo(files, settings.request_id, force=settings.request.force)
     if plan is None:
-        return keep.in_guest_if_written(files, outcome.undone(settings, progress, None, report.seconds), report)
+        return keep.in_guest_if_written(files, outcome.undone(progress, None, report.seconds), report)
     with report.step("write"):
         _make_writable(tree, files, [record.path for record in plan.journal.records])
         _mark_writing()
@@ -223,7 +223,7 @@ def _take_back(tree: MountedTree, files: Sysroot, settings: Settings, report: Re
             progress.disk = before
             raise
         progress.disk = "restored"
-    return keep.in_guest(files, outcome.undone(settings, progress, plan, report.seconds), report)
+    return keep.in_guest(files, outcome.undone(progress, plan, report.seconds), report)
 
 
 def _mark_writing() -> None:

@@ -81,16 +81,16 @@ def _has_uart(name: str) -> bool:
 class Report:
     """Collects and emits events. Texts given to it must hold no secret; what the document marks as one is blotted out."""
 
-    def __init__(self, screen: str | None = None) -> None:
-        """`screen` is the device that gets sentences for people."""
+    def __init__(self, screen: str | None = None, age: float = 0.0) -> None:
+        """`screen` is the device that gets sentences for people; `age` is how many seconds ago the program was started."""
         self._secrets: tuple[str, ...] = ()
         self._warnings = 0
         self._consoles: dict[str, Console | None] = {}
         self._screen = _open(screen) if screen else None
         self._said: list[bytes] = []
         self._lock = threading.Lock()
-        self._started = time.monotonic()
-        self._last = self._started
+        self._started = time.monotonic() - age
+        self._last = time.monotonic()
         self._ended = False
         self._step = "start"
         self.log: list[str] = []

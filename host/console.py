@@ -16,6 +16,7 @@ class Transcript:
 
     result: Result | None = None
     uptime: float | None = None  # of the kernel when the customizer said hello
+    started_for: float | None = None  # seconds that it had been starting by then
     phases: dict[str, float] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)  # begun, in order
     _rest: bytes = b""
@@ -36,7 +37,7 @@ class Transcript:
             return None
         self._events += 1
         if event["event"] == "hello":
-            self.uptime = number(event.get("uptime"))
+            self.uptime, self.started_for = number(event.get("uptime")), number(event.get("t"))
         if event["event"] == "step" and event.get("phase") == "begin":
             self.steps.append(clean(str(event.get("name"))))
         if event["event"] == "result":

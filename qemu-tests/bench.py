@@ -87,10 +87,11 @@ def run_ours(template: Path, folder: Path, config: Path, measured: Measured | No
         return outcome.powered_off and result is not None and result.is_ok
     measured.ours.append(outcome.seconds)
     measured.customizer.append(result.seconds)
-    hello, uptime = outcome.first_sign or 0.0, outcome.transcript.uptime or 0.0
-    phases = {"firmware and boot loader": hello - uptime, "kernel, init, start of the program": uptime}
-    phases |= outcome.transcript.phases
-    phases["after the result"] = outcome.seconds - hello - result.seconds
+    said = outcome.transcript
+    hello, uptime, starting = outcome.first_sign or 0.0, said.uptime or 0.0, said.started_for or 0.0
+    phases = {"firmware and boot loader": hello - uptime, "kernel and init": uptime - starting}
+    phases |= {"start of the program": starting, **said.phases}
+    phases["after the result"] = outcome.seconds - hello - (result.seconds - starting)
     for name, seconds in phases.items():
         measured.phases.setdefault(name, []).append(seconds)
     return True

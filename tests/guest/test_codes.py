@@ -206,7 +206,7 @@ def test_undo_of_what_is_not_in_force() -> None:
     settings = Settings(
         "a", Request(), Identity(None, None), Resolver((), ()), (), FirstBoot((), (), False), GuestOverrides(None, None, None), Power()
     )  # fmt: skip
-    result = outcome.undone(settings, outcome.Progress(), None, 0.0)
+    result = outcome.undone(outcome.Progress(settings=settings), None, 0.0)
     assert (result.status, result.code, result.disk) == ("ok", "guest.already-undone", "untouched")
 
 

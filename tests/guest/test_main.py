@@ -1,0 +1,27 @@
+"""The program's own door: `run` belongs to the initrd."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from guest import __main__ as program
+
+
+def test_run_is_refused_on_a_machine_that_was_not_started_from_our_iso() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "guest", "run"], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage.not-the-initrd: ")
+    assert "guest-customizer run" in done.stderr
+
+
+def test_the_age_is_counted_from_the_start_of_the_process() -> None:
+    before = program._age()
+    time.sleep(0.05)
+    assert 0.04 <= program._age() - before < 5
+    ask = "import time; time.sleep(0.3); from guest import __main__; print(__main__._age())"
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+    assert 0.3 <= float(told) < 20
