@@ -75,6 +75,9 @@ $(BUILD)/wanted: FORCE
 	@echo '$(KERNEL) $(MODULES) $(LEVEL)' | cmp -s - $@ || echo '$(KERNEL) $(MODULES) $(LEVEL)' >$@
 FORCE:
 
+ifneq ($(if $(KERNEL),yes),$(if $(MODULES),yes))
+$(error KERNEL and MODULES go together: KERNEL=/path/vmlinuz MODULES=/path/lib/modules/RELEASE)
+endif
 ifeq ($(KERNEL),)
 $(BUILD)/kernel/.complete: initrd-build/kernel.py | .venv/.complete
 	@$(PYTHON) initrd-build/kernel.py --output $(BUILD)/kernel
@@ -90,11 +93,11 @@ KERNEL_READY := $(KERNEL)
 MODULES_FROM := $(MODULES)
 endif
 
-$(BUILD)/customizer/.complete: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/stand_ins.py setup/requirements.txt | .venv/.complete
+$(BUILD)/customizer.frozen: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/stand_ins.py setup/requirements.txt | .venv/.complete
 	@$(PYTHON) initrd-build/freeze.py --output $(BUILD)/customizer
 	@touch $@
 
-$(BUILD)/initrd.img: $(BUILD)/customizer/.complete $(KERNEL_READY) $(BUILD)/wanted $(INITRD_SOURCES)
+$(BUILD)/initrd.img: $(BUILD)/customizer.frozen $(KERNEL_READY) $(BUILD)/wanted $(INITRD_SOURCES)
 	@$(PYTHON) initrd-build/build.py --modules $(MODULES_FROM) --customizer $(BUILD)/customizer --compress-level $(LEVEL) --output $@
 
 bench: iso ## measure our ISO against virt-customize and against the floor

@@ -238,6 +238,16 @@ def main(argv: list[str]) -> int:
     except (modules.MissingModulesError, elf.MissingLibraryError) as error:
         print(f"initrd: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        # A program, library or udev rule of contents.toml that this machine lacks.
+        print(
+            f"initrd: {error.filename or 'the output'}: {error.strerror}; `make setup` installs what goes in",
+            file=sys.stderr,
+        )
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(f"initrd: {error.cmd[0]} failed with status {error.returncode}", file=sys.stderr)
+        return 1
     say(f"{arguments.output}, {arguments.output.stat().st_size / 2**20:.1f} MiB")
     return 0
 

@@ -94,6 +94,8 @@ def _read_aliases(folder: Path) -> tuple[Alias, ...]:
 
 def read_tables(folder: Path) -> Tables:
     """The folder is lib/modules/RELEASE of any distribution, after depmod."""
+    if not folder.is_dir() or len(folder.parts) < 4:
+        raise MissingModulesError(f"{folder} is no folder lib/modules/RELEASE: `make iso` unpacks Debian's kernel")
     if not (folder / "modules.dep").is_file():
         # An unpacked package has none: its postinst would have made it.
         raise MissingModulesError(f"{folder} has no modules.dep: run depmod -b {folder.parents[2]} {folder.name}")

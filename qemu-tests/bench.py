@@ -26,6 +26,17 @@ HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 MIB = 1024 * 1024
 MEMORY_TO_TRY = (256, 240, 224, 208, 192, 176, 160)
+# The same for virt-customize's appliance as for our machine.
+CPUS, MEMORY_MIB = 2, 512
+# What the project holds itself to (issue A): at most so much of each.
+LIMITS = {
+    "iso_over_virt_customize": 0.40,
+    "iso_over_floor": 2.2,
+    "customizer_seconds": 3.0,
+    "iso_mib": 40,
+    "initrd_mib": 24,
+    "least_ram_mib": 256,
+}
 
 
 @dataclass
@@ -67,18 +78,22 @@ def floor_iso() -> Path:
 
 
 def run_floor(template: Path, folder: Path, config: Path, image: Path) -> float:
-    machine = vm.Vm(disks=(clone(template, folder),), iso=image, config=config, macs=CARDS)
+    disks = (clone(template, folder),)
+    machine = vm.Vm(disks=disks, iso=image, config=config, macs=CARDS, cpus=CPUS, memory_mib=MEMORY_MIB)
     outcome = vm.run(machine, timeout=300, say=lambda _: None)
     assert outcome.powered_off, "the floor did not power off"
     return outcome.seconds
 
 
-def run_ours(template: Path, folder: Path, config: Path, measured: Measured | None, memory_mib: int = 512) -> bool:
+def run_ours(
+    template: Path, folder: Path, config: Path, measured: Measured | None, memory_mib: int = MEMORY_MIB
+) -> bool:
     machine = vm.Vm(
         disks=(clone(template, folder),),
         iso=BUILD / "guest-customizer.iso",
         config=config,
         macs=CARDS,
+        cpus=CPUS,
         memory_mib=memory_mib,
     )
     outcome = vm.run(machine, timeout=120, say=lambda _: None)
@@ -110,7 +125,8 @@ def run_virt_customize(template: Path, folder: Path) -> float:
     interfaces = "auto lo\niface lo inet loopback\n\nauto ens3\niface ens3 inet static\n    address 10.0.0.11/24\n    gateway 10.0.0.1\n"
     hosts = "127.0.0.1\tlocalhost\n127.0.1.1\tweb01.example.com web01\n::1 localhost ip6-localhost ip6-loopback\n"
     image = clone(template, folder)
-    command = ["virt-customize", "--quiet", "--no-network", "-a", str(image), "--hostname", "web01"]
+    command = ["virt-customize", "--quiet", "--no-network", "--smp", str(CPUS), "--memsize", str(MEMORY_MIB)]
+    command += ["-a", str(image), "--hostname", "web01"]
     command += [
         "--write",
         "/etc/resolv.conf:search example.com\nnameserver 10.0.0.2\n",
@@ -135,6 +151,7 @@ def least_memory(template: Path, folder: Path, config: Path) -> int | None:
 
 
 def main() -> int:
+    """0; 1 where a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="of each (default: %(default)s)")
     parser.add_argument("--no-memory", action="store_true", help="leave out the search for the least memory")
@@ -162,7 +179,15 @@ def main() -> int:
     report = summarize(measured, memory) | many_disks
     (BUILD / "bench.json").write_text(json.dumps(report, indent=1) + "\n")
     print_table(report)
-    return 0
+    missed = [key for key, limit in LIMITS.items() if not is_within(report.get(key), limit)]
+    for key in missed:
+        say(f"missed: {key} is {report.get(key)}, and may be {LIMITS[key]}")
+    return 1 if missed else 0
+
+
+def is_within(value: object, limit: float) -> bool:
+    """A figure that was not taken (--no-memory) misses nothing."""
+    return value is None or (isinstance(value, int | float) and value <= limit)
 
 
 def summarize(measured: Measured, memory: int | None) -> dict[str, object]:
@@ -190,7 +215,8 @@ def print_table(report: dict[str, object]) -> None:
             for name, seconds in value.items():
                 print(f"  {name:44} {seconds:6.2f} s")
         else:
-            print(f"{key:46} {value}")
+            limit = f"  (at most {LIMITS[key]})" if key in LIMITS else ""
+            print(f"{key:46} {value}{limit}")
 
 
 if __name__ == "__main__":

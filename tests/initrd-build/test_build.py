@@ -9,6 +9,7 @@ import pytest
 
 import build
 
+TOP = Path(__file__).resolve().parents[2]
 MODULE = b"\x7fELF" + bytes(range(256)) * 40 + b"~Module signature appended~\n"
 
 
@@ -54,3 +55,27 @@ def test_a_kernel_without_tables_is_an_error_with_a_remedy(tmp_path: Path, capsy
     arguments = ["--modules", str(tmp_path), "--output", str(tmp_path / "out")]
     assert build.main(arguments) == 1
     assert "depmod -b" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["/nonexistent", "/", "/nonexistent/lib/modules/6.1"])
+def test_no_kernel_at_all(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build.main(["--modules", folder, "--output", str(tmp_path / "out")]) == 1
+    assert "no folder lib/modules/RELEASE" in capsys.readouterr().err
+
+
+def test_a_program_that_this_machine_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(_stage: Path, source: Path, path: str) -> None:
+        raise FileNotFoundError(2, "No such file or directory", f"/lib/udev/{source.name}{path}")
+
+    monkeypatch.setattr(build, "stage_file", lacking)
+    assert build.main(["--floor", "--output", str(tmp_path / "out")]) == 1
+    assert "make setup" in capsys.readouterr().err
+
+
+def test_half_of_a_kernel_is_refused() -> None:
+    for half in ("KERNEL=/boot/vmlinuz", "MODULES=/lib/modules/6.1"):
+        done = subprocess.run(["make", "-n", "iso", half], cwd=TOP, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "go together" in done.stderr
