@@ -17,7 +17,7 @@ RECORDED = ("pyudev", "guest.pipeline", "guest.report")
 
 def freeze(entry: Path, output: Path, log_level: str) -> None:
     with tempfile.TemporaryDirectory(prefix="customizer-freeze-") as scratch:
-        record = [sys.executable, str(HERE / "dataclass_factories.py"), scratch, *RECORDED]
+        record = [sys.executable, str(HERE / "compiled_ahead.py"), scratch, *RECORDED]
         subprocess.run(record, check=True, env={**os.environ, "PYTHONPATH": str(HERE.parent)})
         environment = {
             **os.environ,
