@@ -11,6 +11,7 @@ from guest.edits import Edit, MakeFolder, MakeLink, SetAside, WriteFile
 from guest.errors import CustomizerError
 from guest.journal import REQUESTS, STATE, Journal, Phase, Record
 from guest.labels import read_policy
+from guest.remembered import Remembered
 from guest.staging import temporary
 from guest.standing import (
     ACL,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from guest.labels import Policy
-    from guest.sysroot import Sysroot
+    from guest.sysroot import Sysroot, View
 
 _RESERVE_BYTES = 1024 * 1024  # left free on each file system we write to
 _RESERVE_INODES = 32  # our own folders, the journal, the result, and some for the guest's first steps
@@ -58,16 +59,18 @@ def prepare(sysroot: Sysroot, request_id: str, edits: tuple[Edit, ...]) -> Trans
     """Writes nothing. Raises CustomizerError, OSError where the guest cannot be read."""
     # Only root can set labels; a tree that another user customizes has none to keep either.
     policy = read_policy(sysroot) if os.geteuid() == 0 else None
-    records = tuple(_record(sysroot, edit, number, policy) for number, edit in enumerate(edits))
-    folders = _missing_folders(sysroot, edits)
-    journal = Journal(request_id, Phase.APPLYING, records, folders, _guarded(sysroot, edits))
-    _check_room(sysroot, edits, records)
+    view = Remembered(sysroot)
+    mounts = _mount_points(sysroot, edits)
+    records = tuple(_record(sysroot, edit, number, policy, mounts) for number, edit in enumerate(edits))
+    folders = _missing_folders(view, edits)
+    journal = Journal(request_id, Phase.APPLYING, records, folders, _guarded(sysroot, view, edits))
+    _check_room(sysroot, view, edits, records)
     made = (record.path for record in records if record.after.kind is Kind.FOLDER and record.before.kind is Kind.NONE)
     labelled = (STATE, REQUESTS, *folders, *made)
     return Transaction(journal, edits, tuple((path, _label(policy, path, Kind.FOLDER)) for path in labelled))
 
 
-def _record(sysroot: Sysroot, edit: Edit, number: int, policy: Policy | None) -> Record:
+def _record(sysroot: Sysroot, edit: Edit, number: int, policy: Policy | None, mounts: dict[str, str]) -> Record:
     before = look_at(sysroot, edit.path)
     allowed = {Kind.NONE, Kind.FOLDER} if isinstance(edit, MakeFolder) else _REPLACEABLE
     if before.kind not in allowed:
@@ -77,7 +80,14 @@ def _record(sysroot: Sysroot, edit: Edit, number: int, policy: Policy | None) ->
         )
     _refuse_folder_in_the_way(sysroot, edit.path)
     backup = f"{number:04}" if before.kind is Kind.FILE else ""
-    return Record(edit.path, mount_point_of(sysroot, edit.path), before, _after(edit, before, policy), backup)
+    place = mounts[posixpath.dirname(edit.path)]
+    return Record(edit.path, place, before, _after(edit, before, policy), backup)
+
+
+def _mount_points(sysroot: Sysroot, edits: Iterable[Edit]) -> dict[str, str]:
+    """For each folder of an edit where its file system begins."""
+    folders = {posixpath.dirname(edit.path) for edit in edits}
+    return {folder: mount_point_of(sysroot, posixpath.join(folder, "x")) for folder in folders}
 
 
 def _refuse_folder_in_the_way(sysroot: Sysroot, path: str) -> None:
@@ -121,33 +131,33 @@ def _label(policy: Policy | None, path: str, kind: Kind) -> tuple[tuple[str, str
     return () if label is None else ((LABEL, (label.encode() + b"\0").hex()),)
 
 
-def _missing_folders(sysroot: Sysroot, edits: Iterable[Edit]) -> tuple[str, ...]:
+def _missing_folders(view: View, edits: Iterable[Edit]) -> tuple[str, ...]:
     """Outermost first. Our own folder is made with the journal, and stays; MakeFolder has a record of its own."""
     missing: set[str] = set()
     for edit in edits:
         folder = posixpath.dirname(edit.path)
-        while not isinstance(edit, SetAside) and sysroot.state(folder) is None:
+        while not isinstance(edit, SetAside) and view.state(folder) is None:
             missing.add(folder)
             folder = posixpath.dirname(folder)
     asked_for = {edit.path for edit in edits if isinstance(edit, MakeFolder)}
     return tuple(sorted(missing - asked_for - {STATE}))
 
 
-def _guarded(sysroot: Sysroot, edits: Iterable[Edit]) -> tuple[tuple[str, int], ...]:
+def _guarded(sysroot: Sysroot, view: View, edits: Iterable[Edit]) -> tuple[tuple[str, int], ...]:
     found = {}
-    for folder in sorted({existing_folder(sysroot, posixpath.dirname(edit.path)) for edit in edits} - {"/"}):
+    for folder in sorted({existing_folder(view, posixpath.dirname(edit.path)) for edit in edits} - {"/"}):
         with sysroot.parent(folder) as (fd, name):
             found[folder] = guards_of(fd, name)
     return tuple((folder, guards) for folder, guards in found.items() if guards)
 
 
-def _check_room(sysroot: Sysroot, edits: tuple[Edit, ...], records: tuple[Record, ...]) -> None:
+def _check_room(sysroot: Sysroot, view: View, edits: tuple[Edit, ...], records: tuple[Record, ...]) -> None:
     """New contents lie beside the old ones until they take their place; backups lie in our own folder."""
     needed: dict[int, list[int]] = {}
     where: dict[int, tuple[str, os.statvfs_result]] = {}
 
     def take(path: str, size: int) -> None:
-        folder = existing_folder(sysroot, posixpath.dirname(path))
+        folder = existing_folder(view, posixpath.dirname(path))
         with sysroot.parent(posixpath.join(folder, "x")) as (fd, _):
             device = os.fstat(fd).st_dev
             where.setdefault(device, (folder, os.statvfs(fd)))

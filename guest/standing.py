@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from guest.sysroot import Sysroot
+    from guest.sysroot import Sysroot, View
 
 LABEL = "security.selinux"
 ACL = "system.posix_acl_access"
@@ -98,10 +98,10 @@ def mount_point_of(sysroot: Sysroot, path: str) -> str:
     return folder
 
 
-def existing_folder(sysroot: Sysroot, folder: str) -> str:
+def existing_folder(view: View, folder: str) -> str:
     """The folder, or the nearest one above it that is there; without links."""
-    folder = sysroot.resolve(folder)
-    while (state := sysroot.state(folder)) is None or not state.is_directory:
+    folder = view.resolve(folder)
+    while (state := view.state(folder)) is None or not state.is_directory:
         folder = posixpath.dirname(folder)
     return folder
 
