@@ -145,6 +145,16 @@ def test_a_folder_under_our_temporary_name_is_in_the_way_and_a_file_is_not(root:
             prepare(guest, "test", EDITS)
 
 
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [(MakeFolder("/etc/old", ""), "no folder"), (WriteFile("/var/lib", b"", ""), "no file or link")],
+)
+def test_what_stands_in_the_way_is_said(root: Path, edit: Edit, what: str) -> None:
+    with Sysroot(root) as guest, pytest.raises(CustomizerError, match=f"in the guest is {what}$") as caught:
+        prepare(guest, "test", (edit,))
+    assert caught.value.code == "apply.not-a-file"
+
+
 @pytest.mark.parametrize("stand", ["folder", "file"])
 def test_a_folder_that_is_there_gets_its_mode_and_a_file_is_none(root: Path, stand: str) -> None:
     place = root / "etc/f"
