@@ -169,6 +169,9 @@ class Sysroot:
                 )
             with open(f"/proc/self/fd/{handle}", "rb") as file:
                 return file.read(READ_LIMIT)
+        except OSError as error:
+            # The descriptor's number says nothing to whoever reads the message, and a failing disk names no file at all.
+            raise OSError(error.errno, error.strerror, path) from error
         finally:
             os.close(handle)
 
