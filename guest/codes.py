@@ -101,8 +101,11 @@ RESULT_CODES = (
 )  # fmt: skip
 
 HOST_CODES = (
-    Code("usage.document", "the document cannot be read", "correct the path"),
-    Code("usage.file", "a file cannot be read or written, or would be overwritten", "correct the path"),
+    Code(
+        "usage.file",
+        "a file cannot be read or written, is of another kind, or would be lost: the message names it",
+        "correct the path; `make iso`",
+    ),
     Code("usage.machine", "the machine's description is missing or malformed", "correct it"),
     Code(
         "usage.not-the-initrd",
@@ -110,7 +113,6 @@ HOST_CODES = (
         "`plan` or `apply` on a tree, `guest-customizer run` for a virtual machine",
     ),
     Code("usage.root", "the guest's root is no folder that can be opened", "correct the path"),
-    Code("usage.missing-file", "a disk, medium or ISO does not exist", "correct the path; `make iso`"),
     Code("usage.missing-tool", "openssl is not installed", "install it"),
     Code("usage.password", "the password is empty, differs, or could not be hashed", "try again"),
     Code(
@@ -123,4 +125,19 @@ HOST_CODES = (
     Code("iso.missing-input", "a file or program for the boot ISO is missing", "see the hint"),
     Code("run.missing-tool", "QEMU or its UEFI firmware is not installed", "install it"),
     Code("run.qemu-failed", "QEMU ended with an error", "see the message"),
+    Code(
+        "run.no-result",
+        "the console holds no result, or none of this request (exit status 3)",
+        "see the console's last lines; attach the right config medium",
+    ),
+    Code(
+        "run.timeout",
+        "the machine was not off in time and was stopped, with or without a result (exit status 3)",
+        "raise `--timeout`; run again: what was half done is taken back",
+    ),
+    Code(
+        "run.console-flood",
+        "the machine wrote more to its serial port than ours ever does, and was stopped (exit status 3)",
+        "see that it boots from our ISO",
+    ),
 )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from guest import __version__, apply, journal
+from guest.answers import OK, carry_out, say, show
 from guest.decide import decide
 from guest.diff import unified_diff
+from guest.document_file import load_file
 from guest.errors import CustomizerError
 from guest.machine.description import parse_machine
 from guest.machine.model import Machine
 from guest.prepare import prepare
-from guest.settings.document import load
 from guest.settings.model import Action
 from guest.settings.problems import DOCUMENT
 from guest.sysroot import Sysroot
@@ -23,10 +21,10 @@ from guest.undo import plan_undo, undo
 
 if TYPE_CHECKING:
     from guest.decide import Decision
-    from guest.settings.model import Settings
 
 _EPILOG = """\
-Exit status: 0 done; 1 it cannot be done, standard error says why; 2 the command line is wrong.
+Exit status: 0 done; 1 it cannot be done, standard error says why; 2 the command line is wrong; 130 interrupted.
+With --json standard output holds one JSON object, "ok" true or false; plan's is what apply's would be.
 The document's `scripts` are looked for beside it. A run that was interrupted is taken back by the next apply or undo."""
 
 _COMMANDS = (
@@ -64,86 +62,94 @@ def main(argv: list[str]) -> int:
     arguments = top.parse_args(argv)
     if arguments.command == "undo" and (arguments.id is None) == (arguments.document is None):
         top.error("undo needs a document or --id")
-    try:
-        with _open_root(arguments.root) as root:
-            status = _undo(arguments, root) if arguments.command == "undo" else _plan_or_apply(arguments, root)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has enough of it (`plan | head`); Python's own last flush must find no broken pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except CustomizerError as error:
-        return _failed(error)
-    except OSError as error:
-        where = f" at {error.filename}" if isinstance(error.filename, str) else ""
-        return _failed(CustomizerError("storage.io-error", f"reading or writing failed{where}: {error.strerror}"))
-    return status
+    return carry_out(lambda: _carry_out(arguments), as_json=arguments.json, explain=_io_error)
 
 
-def _failed(error: CustomizerError) -> int:
-    for line in (f"{error.code}: {error.message}", *([f"  {error.hint}"] if error.hint else [])):
-        # Names in a guest may be of any bytes.
-        print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
-    return 1
+def _io_error(error: OSError) -> CustomizerError:
+    where = f" at {error.filename}" if isinstance(error.filename, str) else ""
+    return CustomizerError(
+        "storage.io-error", f"reading or writing failed{where}: {error.strerror}", "check the disk and its permissions"
+    )
+
+
+def _carry_out(arguments: argparse.Namespace) -> int:
+    with _open_root(arguments.root) as root:
+        return _undo(arguments, root) if arguments.command == "undo" else _plan_or_apply(arguments, root)
 
 
 def _plan_or_apply(arguments: argparse.Namespace, root: Sysroot) -> int:
-    settings = _load(arguments.document)
+    settings = load_file(arguments.document)
     machine = _machine(arguments.machine)
-    if arguments.command == "apply":
-        _recover(root)
+    warnings = _recover(root) if arguments.command == "apply" else ()
     if settings.request.action is Action.UNDO:
-        return _take_back(root, settings.request_id, settings.request.force, arguments)
+        return _take_back(root, settings.request_id, settings.request.force, arguments, warnings)
     if journal.is_done(root, settings.request_id):
-        print(f"request {settings.request_id} has been carried out here before; nothing to do", file=sys.stderr)
+        say(f"request {settings.request_id} has been carried out here before; nothing to do")
         if arguments.json:
-            done = {"code": "guest.already-customized", "id": settings.request_id, "changed": []}
-            print(json.dumps(done, indent=1))
-        return 0
+            show(**(_NOTHING | {"code": "guest.already-customized", "id": settings.request_id, "warnings": warnings}))
+        return OK
     decision = decide(settings, machine, root)
     transaction = prepare(root, settings.request_id, decision.plan.edits)
     if arguments.command == "apply":
         apply.carry_out(root, transaction, decision.checks)
     for warning in decision.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}")
     if arguments.json:
-        print(json.dumps(summary(decision), indent=1))
-    elif arguments.command == "plan":
-        print(f"# {summary(decision)['release']}: family {decision.guest.family.name}", end="")
-        print(f", network stack {decision.guest.stack.name} ({decision.stack_because})" if decision.guest.stack else "")
-        for line in unified_diff(decision.plan):
-            print(line.encode("utf-8", "backslashreplace").decode())
+        all_warnings = [*warnings, *decision.warnings]
+        show(**(summary(decision) | {"code": "done", "id": settings.request_id, "warnings": all_warnings}))
     else:
+        _print_plan(decision, as_diff=arguments.command == "plan")
+    return OK
+
+
+def _print_plan(decision: Decision, *, as_diff: bool) -> None:
+    if not as_diff:
         for edit in decision.plan.edits:
-            print(f"{edit.path}: {edit.reason}".encode("utf-8", "backslashreplace").decode())
-    return 0
+            print(f"{edit.path}: {edit.reason}")
+        return
+    print(f"# {summary(decision)['release']}: family {decision.guest.family.name}", end="")
+    print(f", network stack {decision.guest.stack.name} ({decision.stack_because})" if decision.guest.stack else "")
+    for line in unified_diff(decision.plan):
+        print(line)
 
 
-def _recover(root: Sysroot) -> None:
+def _recover(root: Sysroot) -> tuple[str, ...]:
+    """Takes back what interrupted runs left; returns the warnings, which are said."""
+    warnings: list[str] = []
     for interrupted in journal.unfinished(root):
         for warning in apply.say_recovered(interrupted, apply.recover(root, interrupted)):
-            print(f"warning: {warning}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+            say(f"warning: {warning}")
+            warnings.append(warning)
+    return tuple(warnings)
 
 
 def _undo(arguments: argparse.Namespace, root: Sysroot) -> int:
-    _recover(root)
-    request_id = arguments.id or _load(arguments.document).request_id
-    return _take_back(root, request_id, arguments.force, arguments)
+    warnings = _recover(root)
+    request_id = arguments.id or load_file(arguments.document).request_id
+    return _take_back(root, request_id, arguments.force, arguments, warnings)
 
 
-def _take_back(root: Sysroot, request_id: str, force: bool, arguments: argparse.Namespace) -> int:
+def _take_back(
+    root: Sysroot, request_id: str, force: bool, arguments: argparse.Namespace, warnings: tuple[str, ...]
+) -> int:
     plan = plan_undo(root, request_id, force=force)
     if plan is not None and arguments.command != "plan":
         undo(root, plan)
     if arguments.json:
-        print(json.dumps({"id": request_id, "changed": sorted(plan.paths) if plan else []}, indent=1))
+        code = "undone" if plan else "guest.already-undone"
+        changed = sorted(plan.paths) if plan else []
+        show(**(_NOTHING | {"code": code, "id": request_id, "changed": changed, "warnings": warnings}))
     elif plan is None:
-        print(f"request {request_id} is not in force here; nothing to do", file=sys.stderr)
+        say(f"request {request_id} is not in force here; nothing to do")
     else:
         outcome = "would be put back" if arguments.command == "plan" else "back as it was"
         for path in plan.paths:
-            print(f"{path}: {outcome}".encode("utf-8", "backslashreplace").decode())
-    return 0
+            print(f"{path}: {outcome}")
+    return OK
+
+
+# What an answer holds where nothing had to be decided: every one has the same fields.
+_NOTHING: dict[str, object] = {"family": None, "release": None, "stack": None, "changed": [], "warnings": []}
 
 
 def summary(decision: Decision) -> dict[str, object]:
@@ -158,17 +164,6 @@ def summary(decision: Decision) -> dict[str, object]:
     }
 
 
-def _load(document: str) -> Settings:
-    folder, name = os.path.split(os.path.abspath(document))
-    if not os.path.isfile(document):
-        raise CustomizerError("usage.document", f"{document} does not exist, or is not a file", "correct the path")
-    try:
-        with Sysroot(folder) as medium:
-            return load(medium, name)
-    except OSError as error:
-        raise CustomizerError("usage.document", f"{document} cannot be read: {error.strerror}") from error
-
-
 def _machine(path: str | None) -> Machine:
     if path is None:
         return Machine()
@@ -176,11 +171,15 @@ def _machine(path: str | None) -> Machine:
         with open(path, "rb") as file:
             return parse_machine(file.read())
     except OSError as error:
-        raise CustomizerError("usage.machine", f"{path} cannot be read: {error.strerror}") from error
+        raise CustomizerError(
+            "usage.machine", f"{path} cannot be read: {error.strerror}", "correct the path"
+        ) from error
 
 
 def _open_root(path: str) -> Sysroot:
     try:
         return Sysroot(path)
     except OSError as error:
-        raise CustomizerError("usage.root", f"{path} is not a folder that can be opened: {error.strerror}") from error
+        raise CustomizerError(
+            "usage.root", f"{path} is not a folder that can be opened: {error.strerror}", "correct the path"
+        ) from error

@@ -8,12 +8,18 @@ from typing import Any
 from guest.protocol import COUNT_LIMIT, LINE_LIMIT, Result, clean, number, parse_line, parse_result
 
 EVENT_LIMIT = 100_000
+CONSOLE_LIMIT = 64 * 1024 * 1024  # bytes of a machine that `run` follows; ours writes some kilobytes
 
 
 @dataclass
 class Transcript:
-    """What a console has said so far. The first result counts: after it the guest itself may be talking."""
+    """What a console has said so far. The first result counts: after it the guest itself may be talking.
 
+    Where `wanted` is given, it is the first of that request; of the others, the last is kept in `passed_over`.
+    """
+
+    wanted: str | None = None
+    passed_over: Result | None = None
     result: Result | None = None
     uptime: float | None = None  # of the kernel when the customizer said hello
     started_for: float | None = None  # seconds that it had been starting by then
@@ -41,12 +47,20 @@ class Transcript:
         if event["event"] == "step" and event.get("phase") == "begin":
             self.steps.append(clean(str(event.get("name"))))
         if event["event"] == "result":
-            self.result = parse_result(event)
-            phases = event.get("phases")
-            if isinstance(phases, dict):
-                timed = ((clean(name), number(value)) for name, value in list(phases.items())[:COUNT_LIMIT])
-                self.phases = {name: seconds for name, seconds in timed if seconds is not None}
+            self._take_result(event)
         return event
+
+    def _take_result(self, event: dict[str, Any]) -> None:
+        result = parse_result(event)
+        if result is not None and self.wanted is not None and result.id != self.wanted:
+            self.passed_over = result
+            self.steps.clear()
+            return
+        self.result = result
+        phases = event.get("phases")
+        if isinstance(phases, dict):
+            timed = ((clean(name), number(value)) for name, value in list(phases.items())[:COUNT_LIMIT])
+            self.phases = {name: seconds for name, seconds in timed if seconds is not None}
 
 
 def describe(event: dict[str, Any]) -> str | None:

@@ -22,6 +22,7 @@ from unittest import mock
 import pycdlib
 
 from guest.errors import CustomizerError
+from host.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -247,12 +248,20 @@ def write_iso(
 ) -> None:
     """Writes the boot image; the same inputs give the same bytes. Every file is read back and compared.
 
-    Raises CustomizerError iso.missing-input when the kernel, the initrd or a boot loader is not there.
+    Raises CustomizerError iso.missing-input when the kernel, the initrd or a boot loader is not there, usage.file where
+    `output` cannot be written.
     """
-    kernel_bytes = _read(kernel, "make iso builds it, or pass another with --kernel")
-    initrd_bytes = _read(initrd, "make iso builds it, or pass another with --initrd")
+    with replace_file(output, mode=0o644, inputs=(kernel, initrd)) as partial:
+        kernel_bytes = _read(kernel, "make iso builds it, or pass another with --kernel")
+        initrd_bytes = _read(initrd, "make iso builds it, or pass another with --initrd")
+        partial.write_bytes(_make_image(kernel_bytes, initrd_bytes, command_line, source_date_epoch, progress))
+
+
+def _make_image(
+    kernel: bytes, initrd: bytes, command_line: str, source_date_epoch: int, progress: Callable[[str], None]
+) -> bytes:
     progress("boot loaders")
-    files = _collect(kernel_bytes, initrd_bytes, command_line, source_date_epoch)
+    files = _collect(kernel, initrd, command_line, source_date_epoch)
     progress("image")
     with _frozen_time(source_date_epoch):
         plain = _write_iso9660(files)
@@ -260,6 +269,4 @@ def write_iso(
     image = _add_partition_table(plain, disk_id)
     progress("reading back")
     _verify(image, files)
-    partial = output.with_name(output.name + ".partial")
-    partial.write_bytes(image)
-    partial.replace(output)
+    return image

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pycdlib
 
+from guest.document_file import load_file
 from guest.errors import CustomizerError
 from guest.machine.media import LABEL
-from guest.settings.document import load
 from guest.settings.problems import DOCUMENT
-from guest.sysroot import Sysroot
+from host.files import replace_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from guest.settings.model import Settings
 
 FLOPPY_KIB = 1440
@@ -27,47 +26,27 @@ DISK_MIB = 8
 
 def check(document: Path) -> Settings:
     """Reads the document as the customizer will. Raises CustomizerError (DocumentError with every problem)."""
-    path = document.resolve()
-    try:
-        if not path.is_file():
-            raise CustomizerError("usage.document", f"{document} does not exist, or is not a file", "correct the path")
-        with Sysroot(path.parent) as folder:
-            return load(folder, path.name)
-    except OSError as error:
-        raise CustomizerError("usage.document", f"{document} cannot be read: {error.strerror}", "") from error
+    return load_file(document)
 
 
 def pack(document: Path, output: Path, form: str) -> Settings:
     """Writes the medium, whole or not at all; `form` is iso, floppy or disk. Raises CustomizerError."""
     settings = check(document)
-    _refuse_overwriting(document, settings, output)
+    beside = [script.name for script in settings.first_boot.scripts]
+    beside += [unlock.key_file for unlock in settings.unlocks if unlock.key_file]
+    folder = Path(os.path.realpath(document)).parent
     files = {DOCUMENT: document.read_bytes()}
     files |= {script.name: script.content for script in settings.first_boot.scripts}
     files |= {unlock.key_file: unlock.secret for unlock in settings.unlocks if unlock.key_file}
     if form != "iso":
         _refuse_fat_clashes(files)
     # 0600: the document may hold password hashes.
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.resolve().parent)
-    os.close(descriptor)
-    try:
+    with replace_file(output, mode=0o600, inputs=(document, *(folder / name for name in beside))) as partial:
         if form == "iso":
-            _write_iso(files, temporary)
+            _write_iso(files, str(partial))
         else:
-            _write_fat(files, temporary, form)
-        os.replace(temporary, output)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            _write_fat(files, str(partial), form)
     return settings
-
-
-def _refuse_overwriting(document: Path, settings: Settings, output: Path) -> None:
-    """Raises CustomizerError usage.file where the image would take the place of what goes into it."""
-    scripts = [script.name for script in settings.first_boot.scripts]
-    keys = [unlock.key_file for unlock in settings.unlocks if unlock.key_file]
-    for path in (document, *(document.resolve().parent / name for name in (*scripts, *keys))):
-        if output.exists() and output.samefile(path):
-            raise CustomizerError("usage.file", f"{output} goes into the image, which would replace it", "name another")
 
 
 def _refuse_fat_clashes(files: dict[str, bytes]) -> None:

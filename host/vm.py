@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from guest.errors import CustomizerError
-from host.console import Transcript, describe
+from host import files
+from host.console import CONSOLE_LIMIT, Transcript, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import FileIO
 
 QEMU = "qemu-system-x86_64"
 _OVMF = Path("/usr/share/OVMF")
 # From the result to the end of a machine that halts: unmounting took less in every run seen.
 _HALT_SECONDS = 15.0
-# Beyond what the customizer allows itself for a run of ordinary size; the VM is killed then.
-DEFAULT_TIMEOUT_SECONDS = 600
+# A minute after init's own limit (customizer.timeout): the machine is stopped then.
+DEFAULT_TIMEOUT_SECONDS = 1860
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,12 @@ class Outcome:
     powered_off: bool = False
     seconds: float = 0.0
     first_sign: float | None = None  # seconds from power-on to the customizer's hello
-    console: bytes = b""
+    console: bytearray = field(default_factory=bytearray)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether the machine said more than anything of ours does; it is stopped then."""
+        return len(self.console) >= CONSOLE_LIMIT
 
     @property
     def halted(self) -> bool:
@@ -158,22 +169,26 @@ def image_format(disk: Path) -> str:
         return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
 
 
-def run(vm: Vm, *, timeout: float, say: Callable[[str], None]) -> Outcome:
-    """Boots the ISO and follows its serial port until the machine is off. Raises CustomizerError where QEMU fails."""
-    _check_files(vm)
+def run(vm: Vm, *, timeout: float, say: Callable[[str], None], log: FileIO | None = None) -> Outcome:
+    """Boots the ISO and follows its serial port until the machine is off; `log` gets what it says, as it says it.
+
+    However this ends, the machine is off and the files beside it are gone. Raises CustomizerError where QEMU fails.
+    """
+    check(vm)
     with tempfile.TemporaryDirectory(prefix="guest-customizer-") as folder:
         serial = Path(folder, "serial")
         serial.touch()
         variables = _variables(vm, Path(folder))
-        return _follow(arguments(vm, serial, variables), serial, timeout, say)
+        say("booting the ISO; the first sign of life takes a few seconds")
+        return _follow(arguments(vm, serial, variables), serial, timeout, say, log)
 
 
-def _check_files(vm: Vm) -> None:
-    start = (vm.iso.kernel, vm.iso.initrd) if isinstance(vm.iso, Direct) else (vm.iso,)
-    hints = dict.fromkeys((*vm.disks, *([vm.config] if vm.config else [])), "correct the path")
-    for path, hint in (*hints.items(), *((path, "build the ISO with `make iso`") for path in start)):
-        if not path.is_file() and not path.is_block_device():
-            raise CustomizerError("usage.missing-file", f"{path} does not exist", hint)
+def check(vm: Vm) -> None:
+    """Raises CustomizerError usage.file or run.missing-tool where something that the machine needs is not there."""
+    for path in (*vm.disks, *([vm.config] if vm.config else [])):
+        files.require(path)
+    for path in (vm.iso.kernel, vm.iso.initrd) if isinstance(vm.iso, Direct) else (vm.iso,):
+        files.require(path, "build the ISO with `make iso`, or name another with --iso")
     if shutil.which(QEMU) is None:
         raise CustomizerError("run.missing-tool", f"{QEMU} is not installed", "apt-get install qemu-system-x86")
     if vm.firmware != "bios" and not (_OVMF / "OVMF_CODE_4M.fd").exists():
@@ -187,25 +202,26 @@ def _variables(vm: Vm, folder: Path) -> Path | None:
     return Path(shutil.copy(_OVMF / template, folder / "variables"))
 
 
-def _follow(argv: list[str], serial: Path, timeout: float, say: Callable[[str], None]) -> Outcome:
+def _follow(argv: list[str], serial: Path, timeout: float, say: Callable[[str], None], log: FileIO | None) -> Outcome:
     outcome = Outcome()
     started = time.monotonic()
     said: float | None = None  # when a machine that halts has said its result: QEMU does not end by itself then
     errors = serial.with_name("errors")
     with errors.open("wb") as error_file, serial.open("rb") as reader:
-        machine = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=error_file)
+        machine = _start(argv, error_file)
         try:
             while True:
                 ended = machine.poll() is not None
                 data = reader.read(1 << 20)
                 outcome.console += data
+                log = _keep(data, log, say)
                 for event in outcome.transcript.feed(data):
                     outcome.first_sign = outcome.first_sign or time.monotonic() - started
                     if sentence := describe(event):
                         say(f"{time.monotonic() - started:6.1f} s  {sentence}")
                 if ended and not data:
                     break
-                if time.monotonic() - started > timeout:
+                if time.monotonic() - started > timeout or outcome.flooded:
                     break
                 if said is None and outcome.halted:
                     said = time.monotonic()
@@ -221,5 +237,35 @@ def _follow(argv: list[str], serial: Path, timeout: float, say: Callable[[str], 
             machine.wait()
     if machine.returncode and outcome.powered_off:
         message = errors.read_text("utf-8", "replace").strip()
-        raise CustomizerError("run.qemu-failed", f"QEMU ended with status {machine.returncode}: {message}", "")
+        hint = "see QEMU's message; --console keeps what the machine said"
+        raise CustomizerError("run.qemu-failed", f"QEMU ended with status {machine.returncode}: {message}", hint)
     return outcome
+
+
+def _start(argv: list[str], errors: BinaryIO) -> subprocess.Popen[bytes]:
+    ours = os.getpid()
+
+    def end_with_us() -> None:
+        # Where we are killed with -9, nobody would stop the machine: it would go on with the guest's disks open.
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != ours:
+            os._exit(1)
+
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        preexec_fn=end_with_us,  # noqa: PLW1509 (this program has one thread)
+    )
+
+
+def _keep(data: bytes, log: FileIO | None, say: Callable[[str], None]) -> FileIO | None:
+    """Writes to the log; where it takes no more, the machine, which may be writing to its disk, goes on without."""
+    try:
+        while log and data:
+            data = data[log.write(data) :]
+    except OSError as error:
+        say(f"the console's log cannot be written any more: {error.strerror}")
+        return None
+    return log

@@ -49,8 +49,8 @@ def test_apply_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("--root", "/does/not/exist", "usage.root"),
         ("--machine", "/does/not/exist", "usage.machine"),
-        (str(CASE / "customization.conf"), "/does/not/exist", "usage.document"),
-        (str(CASE / "customization.conf"), "nosuch.conf", "usage.document"),
+        (str(CASE / "customization.conf"), "/does/not/exist", "usage.file"),
+        (str(CASE / "customization.conf"), "nosuch.conf", "usage.file"),
     ],
 )
 def test_what_is_not_there(root: Path, option: str, value: str, code: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +94,34 @@ def test_json_says_what_was_done_before(root: Path, capsys: pytest.CaptureFixtur
         capsys.readouterr()
         assert main([*arguments(command, root), "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
-        assert said == {"code": "guest.already-customized", "id": "golden-1", "changed": []}
+        assert said == {
+            "ok": True, "code": "guest.already-customized", "id": "golden-1",
+            "family": None, "release": None, "stack": None, "changed": [], "warnings": [],
+        }  # fmt: skip
+
+
+def test_json_has_one_shape(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    undo = ["undo", "--root", str(root), "--id", "golden-1"]
+    shapes = []
+    for line, code in (
+        (arguments("plan", root), "done"),
+        (arguments("apply", root), "done"),
+        (undo, "undone"),
+        (undo, "guest.already-undone"),
+    ):
+        assert main([*line, "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["ok"], said["code"], said["id"]) == (True, code, "golden-1")
+        shapes.append(set(said))
+    assert shapes == [shapes[0]] * 4
+    bad = tmp_path / "bad.conf"
+    bad.write_text("format = 1\nid = a\nb = c\n")
+    for document, code in ((bad, "config.unknown-key"), (tmp_path / "none.conf", "usage.file")):
+        assert main(["plan", "--root", str(root), "--json", str(document)]) == 1
+        said = json.loads(capsys.readouterr().out)
+        assert (said["ok"], said["code"]) == (False, code)
+        assert said["message"]
+        assert said["hint"]
 
 
 def test_a_reader_that_has_enough_is_no_error(root: Path) -> None:

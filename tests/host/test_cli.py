@@ -42,11 +42,11 @@ def test_check_a_bad_document(document: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("name", ["missing.conf", "missing/customization.conf", ""])
 def test_a_document_that_is_not_there(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / name)]) == 1
-    assert capsys.readouterr().err.startswith("usage.document: ")
+    assert capsys.readouterr().err.startswith("usage.file: ")
     assert main(["check", str(tmp_path / name), "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
     assert not said["ok"]
-    assert [problem["code"] for problem in said["problems"]] == ["usage.document"]
+    assert (said["code"], said["hint"]) == ("usage.file", "correct the path")
 
 
 def test_messages_name_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,7 +177,7 @@ def test_run_says_which_file_is_not_there(
     options = [word for option, path in files.items() for word in (option, str(path))]
     assert main(["run", "--config", str(document), *options]) == 1
     said = capsys.readouterr().err
-    assert "usage.missing-file" in said
+    assert "usage.file" in said
     assert hint in said
 
 

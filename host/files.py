@@ -1,0 +1,104 @@
+"""The files that a command reads and writes: everything about them is checked before any work begins."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from guest.errors import CustomizerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_PATH_HINT = "check the path, its permissions and the room on its disk"
+
+
+def explain(error: OSError) -> CustomizerError:
+    """An error of the system as one of ours; it names no file where writing to standard output failed."""
+    where = (
+        f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else "reading or writing failed: "
+    )
+    return CustomizerError("usage.file", f"{where}{error.strerror or type(error).__name__}", _PATH_HINT)
+
+
+def require(path: Path, hint: str = "correct the path") -> None:
+    """Raises CustomizerError usage.file where this is no file or disk that can be read."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise CustomizerError("usage.file", f"{path} cannot be read: {error.strerror}", hint) from error
+    if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
+        raise CustomizerError("usage.file", f"{path} is {_kind(mode)}, not a file or a disk", hint)
+    if not os.access(path, os.R_OK):
+        raise CustomizerError("usage.file", f"{path} cannot be read: Permission denied", "check its permissions")
+
+
+@contextlib.contextmanager
+def replace_file(output: Path, *, mode: int, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """A path to write to, which takes the place of `output` when all went well, and is gone when not.
+
+    Links are followed. Raises CustomizerError usage.file, before anything is written where that can be known.
+    """
+    target = _regular_target(output, inputs)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".guest-customizer-", dir=os.path.dirname(target))
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    os.close(descriptor)
+    partial = Path(name)
+    try:
+        yield partial
+        partial.chmod(mode)
+        partial.replace(target)
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def open_log(path: Path, inputs: Iterable[Path]) -> FileIO:
+    """A file to be written as things happen; what it held is gone. Raises CustomizerError usage.file.
+
+    Without a buffer: what a full disk did not take must not fail once more when the file is closed.
+    """
+    target = _regular_target(path, inputs)
+    try:
+        return FileIO(target, "w")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _regular_target(output: Path, inputs: Iterable[Path]) -> str:
+    """Where the file really lies or would. A device, FIFO or folder there is never touched."""
+    target = os.path.realpath(output)
+    try:
+        found = os.lstat(target)
+    except FileNotFoundError:
+        return target
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise CustomizerError("usage.file", f"{output} is {_kind(found.st_mode)}, which is not replaced", "name a file")
+    for path in inputs:
+        if os.path.exists(path) and os.path.samefile(path, target):
+            raise CustomizerError("usage.file", f"{output} is read by this command, and would be lost", "name another")
+    return target
+
+
+def _unwritable(output: Path, error: OSError) -> CustomizerError:
+    return CustomizerError("usage.file", f"{output} cannot be written: {error.strerror}", _PATH_HINT)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISLNK(mode):
+        return "a link that leads to itself"
+    if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
+        return "a device"
+    return "a FIFO or a socket"
