@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import argparse
 
     from guest.protocol import Result
+    from host.follow import Outcome
 
 NO_RESULT = 3
 
@@ -107,7 +108,7 @@ def _is_medium(config: Path) -> bool:
         return b"\0" in file.read(64 * 1024)
 
 
-def _report(outcome: vm.Outcome, request_id: str | None, arguments: argparse.Namespace) -> int:
+def _report(outcome: Outcome, request_id: str | None, arguments: argparse.Namespace) -> int:
     result = outcome.transcript.result
     if outcome.halted:
         say(f"{outcome.seconds:6.1f} s  the machine has halted, as the document says; it was switched off")
@@ -121,7 +122,7 @@ def _report(outcome: vm.Outcome, request_id: str | None, arguments: argparse.Nam
     return _print_result(outcome.transcript, arguments)
 
 
-def _stopped(outcome: vm.Outcome, result: Result | None, *, as_json: bool) -> int:
+def _stopped(outcome: Outcome, result: Result | None, *, as_json: bool) -> int:
     """Also where there is a result: what happened after it is not known, so nobody should boot the guest unseen."""
     if outcome.flooded:
         code, what = "run.console-flood", f"it wrote more than {CONSOLE_LIMIT >> 20} MiB to its serial port"

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
 from host import files
-from host.console import CONSOLE_LIMIT, Transcript, describe
+from host.follow import Outcome, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +19,8 @@ if TYPE_CHECKING:
 
 QEMU = "qemu-system-x86_64"
 _OVMF = Path("/usr/share/OVMF")
-# From the result to the end of a machine that halts: unmounting took less in every run seen.
-_HALT_SECONDS = 15.0
 # A minute after init's own limit (customizer.timeout): the machine is stopped then.
 DEFAULT_TIMEOUT_SECONDS = 1860
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -56,27 +48,6 @@ class Vm:
     disk_bus: str = "virtio"  # virtio, or the name of another QEMU disk device
     cd_bus: str = "ahci"  # ahci or ide: firmware reads 3 MB/s from an IDE CD under TCG, ten times that by AHCI's DMA
     extra: tuple[str, ...] = ()
-
-
-@dataclass
-class Outcome:
-    """What a run came to. `seconds` from power-on to power-off; `powered_off` False where QEMU had to be killed."""
-
-    transcript: Transcript = field(default_factory=Transcript)
-    powered_off: bool = False
-    seconds: float = 0.0
-    first_sign: float | None = None  # seconds from power-on to the customizer's hello
-    console: bytearray = field(default_factory=bytearray)
-
-    @property
-    def flooded(self) -> bool:
-        """Whether the machine said more than anything of ours does; it is stopped then."""
-        return len(self.console) >= CONSOLE_LIMIT
-
-    @property
-    def halted(self) -> bool:
-        """Whether the machine says that it will stand still at the end, as `[power]` can ask."""
-        return self.transcript.result is not None and self.transcript.result.power == "halt"
 
 
 def accelerator() -> str:
@@ -180,7 +151,7 @@ def run(vm: Vm, *, timeout: float, say: Callable[[str], None], log: FileIO | Non
         serial.touch()
         variables = _variables(vm, Path(folder))
         say("booting the ISO; the first sign of life takes a few seconds")
-        return _follow(arguments(vm, serial, variables), serial, timeout, say, log)
+        return follow(arguments(vm, serial, variables), serial, timeout, say, log)
 
 
 def check(vm: Vm) -> None:
@@ -200,72 +171,3 @@ def _variables(vm: Vm, folder: Path) -> Path | None:
         return None
     template = "OVMF_VARS_4M.ms.fd" if vm.firmware == "secure-boot" else "OVMF_VARS_4M.fd"
     return Path(shutil.copy(_OVMF / template, folder / "variables"))
-
-
-def _follow(argv: list[str], serial: Path, timeout: float, say: Callable[[str], None], log: FileIO | None) -> Outcome:
-    outcome = Outcome()
-    started = time.monotonic()
-    said: float | None = None  # when a machine that halts has said its result: QEMU does not end by itself then
-    errors = serial.with_name("errors")
-    with errors.open("wb") as error_file, serial.open("rb") as reader:
-        machine = _start(argv, error_file)
-        try:
-            while True:
-                ended = machine.poll() is not None
-                data = reader.read(1 << 20)
-                outcome.console += data
-                log = _keep(data, log, say)
-                for event in outcome.transcript.feed(data):
-                    outcome.first_sign = outcome.first_sign or time.monotonic() - started
-                    if sentence := describe(event):
-                        say(f"{time.monotonic() - started:6.1f} s  {sentence}")
-                if ended and not data:
-                    break
-                if time.monotonic() - started > timeout or outcome.flooded:
-                    break
-                if said is None and outcome.halted:
-                    said = time.monotonic()
-                if said is not None and time.monotonic() - said > _HALT_SECONDS:
-                    break
-                if not data:
-                    time.sleep(0.02)
-        finally:
-            outcome.seconds = time.monotonic() - started
-            outcome.powered_off = machine.poll() is not None
-            if machine.poll() is None:
-                machine.kill()
-            machine.wait()
-    if machine.returncode and outcome.powered_off:
-        message = errors.read_text("utf-8", "replace").strip()
-        hint = "see QEMU's message; --console keeps what the machine said"
-        raise CustomizerError("run.qemu-failed", f"QEMU ended with status {machine.returncode}: {message}", hint)
-    return outcome
-
-
-def _start(argv: list[str], errors: BinaryIO) -> subprocess.Popen[bytes]:
-    ours = os.getpid()
-
-    def end_with_us() -> None:
-        # Where we are killed with -9, nobody would stop the machine: it would go on with the guest's disks open.
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != ours:
-            os._exit(1)
-
-    return subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        preexec_fn=end_with_us,  # noqa: PLW1509 (this program has one thread)
-    )
-
-
-def _keep(data: bytes, log: FileIO | None, say: Callable[[str], None]) -> FileIO | None:
-    """Writes to the log; where it takes no more, the machine, which may be writing to its disk, goes on without."""
-    try:
-        while log and data:
-            data = data[log.write(data) :]
-    except OSError as error:
-        say(f"the console's log cannot be written any more: {error.strerror}")
-        return None
-    return log

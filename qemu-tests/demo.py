@@ -17,6 +17,8 @@ from host.console import summarize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from host.follow import Outcome
+
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
 DOCUMENT = HERE / "demo/customization.conf"
@@ -25,7 +27,7 @@ DOCUMENT = HERE / "demo/customization.conf"
 @dataclass(frozen=True)
 class Story:
     before: GuestTells
-    outcome: vm.Outcome
+    outcome: Outcome
     after: GuestTells
 
 

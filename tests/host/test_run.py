@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from guest.protocol import Result, encode
-from host import vm
+from host import follow, vm
 from host.__main__ import main
 
 HOST = [sys.executable, "-m", "host"]
@@ -121,7 +121,7 @@ def test_a_machine_that_stays_on(
 def test_a_machine_that_never_stops_talking(
     scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(vm, "CONSOLE_LIMIT", 1 << 20)
+    monkeypatch.setattr(follow, "CONSOLE_LIMIT", 1 << 20)
     monkeypatch.setenv("THEN", 'head -c 3M /dev/zero >>"$serial"; exec sleep 60')
     assert main(line(scene)) == 3
     assert json.loads(capsys.readouterr().out)["code"] == "run.console-flood"
