@@ -14,7 +14,11 @@ class CommandError(CustomizerError):
 
     def __init__(self, argv: list[str], status: int | None, output: str) -> None:
         why = "took too long" if status is None else f"ended with status {status}"
-        super().__init__("internal.command", f"{shlex.join(argv)} {why}: {output.strip()[-500:]}")
+        super().__init__(
+            "internal.command",
+            f"{shlex.join(argv)} {why}: {output.strip()[-500:]}",
+            "boot with customizer.debug on the kernel command line and run it by hand",
+        )
         self.argv = argv
         self.status = status
         self.output = output
@@ -25,7 +29,7 @@ def run(argv: list[str], *, timeout: float, ok: frozenset[int] = frozenset({0}),
     try:
         done = subprocess.run(argv, capture_output=True, check=False, timeout=timeout, input=feed, env=_environment())
     except subprocess.TimeoutExpired as error:
-        raise CommandError(argv, None, str(error.stderr or "")) from error
+        raise CommandError(argv, None, (error.stderr or b"").decode("utf-8", "replace")) from error
     except OSError as error:
         raise CommandError(argv, 127, str(error)) from error
     if done.returncode not in ok:

@@ -11,10 +11,14 @@ export PATH
 
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
+# write_report ENDED: null while steps are still to run. A machine that a step reboots, or that hangs in one, leaves it so.
+write_report() {
+  printf '{"id": "@ID@", "started": "%s", "ended": %s, "exit_status": %s, "steps": [%s]}\n' \
+    "$started" "$1" "$worst" "$steps" >"$report.new"
+  mv -f "$report.new" "$report"
+}
+
 run_steps() {
-  started=$(now)
-  steps=
-  worst=0
   for step in "$here"/steps/*; do
     [ -x "$step" ] || continue
     name=${step##*/}
@@ -25,14 +29,17 @@ run_steps() {
     [ "$status" = 0 ] || worst=$status
     # Step names are ours: digits, letters, dots and dashes, so they need no escapes in JSON.
     steps="$steps${steps:+, }{\"step\": \"$name\", \"exit_status\": $status}"
+    write_report null
   done
-  printf '{"id": "@ID@", "started": "%s", "ended": "%s", "exit_status": %s, "steps": [%s]}\n' \
-    "$started" "$(now)" "$worst" "$steps" >"$report.new"
-  mv -f "$report.new" "$report"
+  write_report "\"$(now)\""
 }
 
 # The marker goes first: a step that reboots the machine must not start everything again.
 if [ -e "$here/pending" ]; then
+  started=$(now)
+  steps=
+  worst=0
+  write_report null
   rm -f "$here/pending"
   sync
   run_steps >>"$log" 2>&1

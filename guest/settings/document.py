@@ -13,6 +13,7 @@ from guest.errors import CustomizerError
 from guest.network import STACKS
 from guest.network.model import Bond, Bridge, Interface, Resolver, Virtual, Vlan
 from guest.settings import checks
+from guest.settings.bent import bent_values
 from guest.settings.contradictions import contradictions
 from guest.settings.model import (
     Action,
@@ -83,7 +84,9 @@ def _read(medium: View, name: str) -> bytes | None:
         # The limit is the same as for a guest's files; what to do about it is not.
         message = f"{name} on the config medium is larger than {READ_LIMIT} bytes, the most that is read"
         raise CustomizerError(
-            "config.too-large", message, "let the guest fetch what is that large at first boot"
+            "config.too-large",
+            message,
+            "a document is a few KB; what is larger belongs into a script, which may fetch it at first boot",
         ) from None
 
 
@@ -126,7 +129,7 @@ def parse(content: bytes) -> Checked:
         # ConfigObj's validation stumbles over them.
         raise DocumentError(sections)
     outcome = values.validate(_validator(), preserve_errors=True)
-    problems = [*unknown_keys(values, places)]
+    problems = [*bent_values(lines, places), *unknown_keys(values, places)]
     if outcome is not True:
         problems += bad_values(values, outcome, places)
     if not problems:

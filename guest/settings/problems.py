@@ -78,6 +78,13 @@ def index_lines(lines: list[str]) -> dict[KeyPath, int]:
     return places
 
 
+def value_in(line: str) -> str | None:
+    """The text behind the = of a key's line; None where the line is none."""
+    start = line[:_NAMES_LIMIT]
+    key = None if _SECTION.match(start) or start.lstrip().startswith("#") else _KEY.match(start)
+    return line[key.start(2) :] if key else None
+
+
 def _spell(path: KeyPath) -> str:
     """("network", "lan", "mtu") -> [network] [[lan]] mtu, as it stands in the document."""
     *sections, key = path
@@ -93,6 +100,7 @@ def syntax_problems(error: ConfigObjError) -> Iterator[Problem]:
                 (),
                 fault.line_number,
                 "this section or key stands here for the second time",
+                "join the two, or remove one",
             )
         else:
             yield Problem(

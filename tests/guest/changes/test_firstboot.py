@@ -78,6 +78,19 @@ def test_the_runner(guest: Path, shell: str) -> None:
     assert os.access(guest / "etc/rc.local", os.X_OK)
 
 
+def test_a_step_that_reboots_the_machine_leaves_a_report(guest: Path) -> None:
+    run = guest / "var/lib/guest-customizer/first-boot/run"
+    (run.parent / "steps/002-command").write_text("#!/bin/sh\nkill -9 $PPID\n")
+    subprocess.run(["sh", str(run)], check=False)
+    record_file = guest / "var/lib/guest-customizer/first-boot.json"
+    subprocess.run(["sh", str(run)], check=True)  # the next start
+    record = json.loads(record_file.read_text())
+    assert (record["ended"], record["exit_status"]) == (None, 0)
+    assert [step["step"] for step in record["steps"]] == ["001-command"]
+    assert (guest / "order").read_text() == "first\n"
+    assert not run.parent.exists()
+
+
 def test_a_second_start_does_not_run_the_steps_again(guest: Path) -> None:
     run = guest / "var/lib/guest-customizer/first-boot/run"
     (run.parent / "pending").unlink()  # as after a power cut in the middle of the first
