@@ -25,20 +25,20 @@ def bent_values(lines: list[str], places: dict[KeyPath, int]) -> Iterator[Proble
 
 def _fault(value: str) -> str | None:
     """What is wrong with the text behind a key's =, without a word of it."""
-    rest = value.strip()
-    if rest.startswith(("'''", '"""')):
+    text = value.strip()
+    if text.startswith(("'''", '"""')):
         return None
-    while rest:
-        item = _ITEM.match(rest)
-        plain = item["plain"] or "" if item else ""
+    place = 0
+    while place < len(text) and (item := _ITEM.match(text, place)):
+        plain = item["plain"] or ""
         if "#" in plain:
             return "holds a # that would begin a comment"
         if plain.count('"') % 2 or plain.count("'") % 2:
             return "holds a quotation mark without its other half before the next comma, # or end of line"
-        rest = rest[item.end() :] if item else rest
-        if not rest or rest.startswith("#"):
+        place = item.end()
+        if text[place : place + 1] in ("", "#"):
             return None
-        if not rest.startswith(","):
+        if text[place] != ",":
             return "holds something before or behind what stands in quotation marks"
-        rest = rest[1:]
+        place += 1
     return None

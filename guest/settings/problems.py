@@ -52,6 +52,7 @@ class DocumentError(CustomizerError):
 
 # Of a line, as much as is looked at for names: the expressions below go back and forth over it.
 _NAMES_LIMIT = 500
+_BLANKS = re.compile(r"\s{2,}")
 _SECTION = re.compile(r"\s*(\[+)\s*(.*?)\s*(\]+)\s*(#.*)?$")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[^'"=\s][^=]*?)\s*=(.*)$""")
 
@@ -62,24 +63,35 @@ def index_lines(lines: list[str]) -> dict[KeyPath, int]:
     section: KeyPath = ()
     closing = None  # the triple quote that ends a value of several lines
     for number, whole in enumerate(lines, 1):
-        line = whole[:_NAMES_LIMIT]
+        line = _squeezed(whole)[:_NAMES_LIMIT]
         if closing:
             closing = None if closing in whole else closing
             continue
         if heading := _SECTION.match(line):
             depth = len(heading[1])
-            section = (*section[: depth - 1], heading[2].strip("\"'"))
+            section = (*section[: depth - 1], _unquoted(heading[2]))
             places.setdefault(section, number)
         elif not line.lstrip().startswith("#") and (key := _KEY.match(line)):
-            places.setdefault((*section, key[1].strip("\"'")), number)
+            places.setdefault((*section, _unquoted(key[1])), number)
             opening = re.match(r"\s*('''|\"\"\")", key[2])
             if opening and whole.count(opening[1]) < 2:
                 closing = opening[1]
     return places
 
 
+def _squeezed(line: str) -> str:
+    """With one blank for many: no padding pushes a name beyond what is looked at."""
+    return _BLANKS.sub(" ", line.lstrip())
+
+
+def _unquoted(name: str) -> str:
+    """As ConfigObj takes it: one pair of quotation marks belongs to the spelling, any other to the name."""
+    return name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'" else name
+
+
 def value_in(line: str) -> str | None:
     """The text behind the = of a key's line; None where the line is none."""
+    line = _squeezed(line)
     start = line[:_NAMES_LIMIT]
     key = None if _SECTION.match(start) or start.lstrip().startswith("#") else _KEY.match(start)
     return line[key.start(2) :] if key else None
