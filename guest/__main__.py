@@ -9,13 +9,12 @@ import time
 from typing import NoReturn
 
 from guest import __version__
-from guest.errors import CustomizerError, OutOfTimeError
+from guest.errors import CustomizerError, OutOfTimeError, io_error
 
 _TIMEOUT_SECONDS = 1800  # init's own limit; ours ends a little sooner, so that it is we who say so
 _MARGIN_SECONDS = 30
 # Where our initrd has it. Started from anywhere else, `run` would customize the very machine that it is typed on.
 _PROGRAM = "/usr/lib/guest-customizer/customizer"
-_INIT = "/run/guest-customizer"
 
 
 def main(argv: list[str]) -> int:
@@ -30,9 +29,11 @@ def main(argv: list[str]) -> int:
 
 
 def _refuse_run() -> int:
-    code = "usage.not-the-initrd"
-    print(f"{code}: `run` customizes the machine that it runs on, and is for one started from our ISO", file=sys.stderr)
-    print("  on a directory tree: plan or apply; on a virtual machine: guest-customizer run", file=sys.stderr)
+    from guest import answers  # noqa: PLC0415 (as tree)
+
+    what = "`run` customizes the machine that it runs on, and is for one started from our ISO"
+    hint = "on a directory tree: plan or apply; on a virtual machine: guest-customizer run"
+    answers.refuse(CustomizerError("usage.not-the-initrd", what, hint), as_json=False)
     return 2
 
 
@@ -52,20 +53,20 @@ def run_in_initrd() -> NoReturn:
     _limit_time(_seconds(words, "customizer.timeout", _TIMEOUT_SECONDS) - _MARGIN_SECONDS)
     try:
         options = pipeline.Options(words.get("customizer.config"), _seconds(words, "customizer.wait", 20))
-        _wait_for_trigger()
+        _wait_for_trigger(pipeline.RUN)
         result = pipeline.run(pyudev.Context(), options, report, progress)
     except CustomizerError as error:
         result = outcome.failure(error, progress, report.seconds)
     except OSError as error:
-        result = outcome.failure(_disk_error(error), progress, report.seconds)
+        result = outcome.failure(io_error(error, "check the guest's disks"), progress, report.seconds)
     except Exception as error:  # noqa: BLE001 (the last one: a bug becomes a report too)
         result = outcome.failure(_bug(error), progress, report.seconds)
     signal.alarm(0)
     if warning := keep.on_medium(progress.medium, result, pipeline.MEDIUM):
         result = outcome.with_warning(result, warning)
     report.result(result)
-    _tell_init("result-sent", "")
-    _tell_init("power", result.power)
+    _tell_init(pipeline.RUN, "result-sent", "")
+    _tell_init(pipeline.RUN, "power", result.power)
     # All is said and written; taking the interpreter down in order would take another 0.1 s.
     os._exit(0 if result.is_ok else 1)
 
@@ -88,9 +89,9 @@ def _seconds(words: dict[str, str], key: str, default: int) -> int:
     return int(value) if value.isdigit() and len(value) < 7 else default
 
 
-def _wait_for_trigger() -> None:
+def _wait_for_trigger(folder: str) -> None:
     """init triggers udev while we start; until that is done, an idle udev means nothing."""
-    while not os.path.exists(f"{_INIT}/triggered"):
+    while not os.path.exists(f"{folder}/triggered"):
         time.sleep(0.02)
 
 
@@ -104,13 +105,6 @@ def _limit_time(seconds: int) -> None:
     signal.alarm(max(seconds, 10))
 
 
-def _disk_error(error: OSError) -> CustomizerError:
-    where = f" at {error.filename}" if isinstance(error.filename, str) else ""
-    return CustomizerError(
-        "storage.io-error", f"reading or writing failed{where}: {error.strerror}", "check the guest's disks"
-    )
-
-
 def _bug(error: Exception) -> CustomizerError:
     import traceback  # noqa: PLC0415 (not needed where all goes well)
 
@@ -121,8 +115,8 @@ def _bug(error: Exception) -> CustomizerError:
     )
 
 
-def _tell_init(name: str, content: str) -> None:
-    with open(f"{_INIT}/{name}", "w", encoding="ascii") as file:
+def _tell_init(folder: str, name: str, content: str) -> None:
+    with open(f"{folder}/{name}", "w", encoding="ascii") as file:
         file.write(content)
 
 

@@ -21,9 +21,8 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 def carry_out(action: Callable[[], int], *, as_json: bool, explain: Callable[[OSError], CustomizerError]) -> int:
     """Runs a command and returns its exit status; whatever it raises is said. `explain` makes our error of the system's."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a file's name may be of any bytes, a terminal of any encoding
+        # A file's name may be of any bytes, a terminal of any encoding.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = action()
         sys.stdout.flush()

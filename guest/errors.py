@@ -13,5 +13,11 @@ class CustomizerError(Exception):
         self.hint = hint
 
 
+def io_error(error: OSError, hint: str) -> CustomizerError:
+    """An error of the system while a guest was read or written, as one of ours."""
+    where = f" at {error.filename}" if isinstance(error.filename, str) else ""
+    return CustomizerError("storage.io-error", f"reading or writing failed{where}: {error.strerror}", hint)
+
+
 class OutOfTimeError(CustomizerError):
     """The whole run's time is up. It can strike anywhere, so whoever goes on after an error lets this one through."""

@@ -10,7 +10,7 @@ from guest.answers import OK, carry_out, say, show
 from guest.decide import decide
 from guest.diff import unified_diff
 from guest.document_file import load_file
-from guest.errors import CustomizerError
+from guest.errors import CustomizerError, io_error
 from guest.machine.description import parse_machine
 from guest.machine.model import Machine
 from guest.prepare import prepare
@@ -62,14 +62,11 @@ def main(argv: list[str]) -> int:
     arguments = top.parse_args(argv)
     if arguments.command == "undo" and (arguments.id is None) == (arguments.document is None):
         top.error("undo needs a document or --id")
-    return carry_out(lambda: _carry_out(arguments), as_json=arguments.json, explain=_io_error)
+    return carry_out(lambda: _carry_out(arguments), as_json=arguments.json, explain=_explain)
 
 
-def _io_error(error: OSError) -> CustomizerError:
-    where = f" at {error.filename}" if isinstance(error.filename, str) else ""
-    return CustomizerError(
-        "storage.io-error", f"reading or writing failed{where}: {error.strerror}", "check the disk and its permissions"
-    )
+def _explain(error: OSError) -> CustomizerError:
+    return io_error(error, "check the disk and its permissions")
 
 
 def _carry_out(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guest.answers import FAILED, OK, refuse, say, show
+from guest.document_file import load_file
 from guest.errors import CustomizerError
 from guest.protocol import clean
 from guest.settings.problems import DocumentError
@@ -48,7 +49,7 @@ def make_iso(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     try:
-        settings = media.check(arguments.document)
+        settings = load_file(arguments.document)
     except DocumentError as error:
         if arguments.json:
             raise

@@ -24,14 +24,9 @@ FLOPPY_KIB = 1440
 DISK_MIB = 8
 
 
-def check(document: Path) -> Settings:
-    """Reads the document as the customizer will. Raises CustomizerError (DocumentError with every problem)."""
-    return load_file(document)
-
-
 def pack(document: Path, output: Path, form: str) -> Settings:
     """Writes the medium, whole or not at all; `form` is iso, floppy or disk. Raises CustomizerError."""
-    settings = check(document)
+    settings = load_file(document)
     beside = [script.name for script in settings.first_boot.scripts]
     beside += [unlock.key_file for unlock in settings.unlocks if unlock.key_file]
     folder = Path(os.path.realpath(document)).parent

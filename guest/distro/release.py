@@ -31,10 +31,6 @@ class Release:
     def major(self) -> int | None:
         return self.version[0] if self.version else None
 
-    def is_before(self, major: int) -> bool:
-        """False where the version is unknown: rolling releases have none."""
-        return self.major is not None and self.major < major
-
 
 def find_release(view: View) -> Release | None:
     """None where nothing says that this is a Linux distribution."""

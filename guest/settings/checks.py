@@ -25,7 +25,7 @@ _DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 # 15 bytes is the kernel's limit; the rest is what every stack's files can hold without quoting.
-_INTERFACE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,14}")
+INTERFACE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,14}")
 _DEVICE = re.compile(r"(?:(?:UUID|LABEL|PARTUUID|PARTLABEL)=.+|/dev/.+)")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
@@ -71,7 +71,7 @@ request_id = _matching(
     "must be 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit",
 )
 interface_name = _matching(
-    _INTERFACE_NAME, "must be a network device name: at most 15 letters, digits, dashes or underscores"
+    INTERFACE_NAME, "must be a network device name: at most 15 letters, digits, dashes or underscores"
 )
 label = _matching(re.compile(r".+"), "must be the name of a section below [network]")
 device_reference = _matching(_DEVICE, "must be UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev")

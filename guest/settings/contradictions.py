@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from guest.settings.addresses import address_faults
+from guest.settings.checks import INTERFACE_NAME
 from guest.settings.model import Action
 from guest.settings.problems import KeyPath, Problem
 
@@ -20,7 +20,6 @@ _NOT_FOR_PORTS = (
     "addresses", "gateway4", "gateway6", "dhcp4", "dhcp6", "slaac", "mtu", "dns", "search",
 )  # fmt: skip
 _FQDN_LIMIT = 253  # RFC 1035, without the dot at the end
-_DEVICE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,14}")
 
 
 def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]:  # noqa: ANN401 (ConfigObj's sections)
@@ -94,7 +93,7 @@ def _of_virtual(label: str, card: Any, cards: Any) -> Iterator[tuple[str, str]]:
     for key in ("mac", "position") if kinds else ():
         if card[key] is not None:
             yield key, f"chooses a card, and a {kinds[0]} is none"
-    if kinds in (["bond"], ["bridge"]) and card["name"] is None and not _DEVICE_NAME.fullmatch(label):
+    if kinds in (["bond"], ["bridge"]) and card["name"] is None and not INTERFACE_NAME.fullmatch(label):
         yield kinds[0], "needs a `name`: its section's name cannot be a network device's"
     if bool(card["parent"]) != ("vlan" in kinds):
         yield "parent" if card["parent"] else "vlan", "`vlan` and `parent` need each other"

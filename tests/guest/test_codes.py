@@ -18,7 +18,7 @@ from guest import __main__ as program
 from guest import outcome, pipeline
 from guest.command import CommandError
 from guest.command import run as run_program
-from guest.errors import CustomizerError
+from guest.errors import CustomizerError, io_error
 from guest.machine.model import BlockDevice, Card, Machine
 from guest.network.model import Interface, Resolver
 from guest.network.names import choose_cards
@@ -171,7 +171,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     done = subprocess.run(line, capture_output=True, text=True, check=False, user=65534, cwd=Path(__file__).parents[2])
     assert done.returncode == 1
     assert done.stderr.startswith("storage.io-error: ")
-    assert program._disk_error(OSError(5, "Input/output error", "/x")).code == "storage.io-error"
+    assert io_error(OSError(5, "Input/output error", "/x"), "").code == "storage.io-error"
 
 
 # Programs and time

@@ -63,15 +63,14 @@ def test_no_kernel_at_all(folder: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert "no folder lib/modules/RELEASE" in capsys.readouterr().err
 
 
-def test_a_program_that_this_machine_lacks(
+def test_a_file_that_this_machine_lacks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lacking(_stage: Path, source: Path, path: str) -> None:
-        raise FileNotFoundError(2, "No such file or directory", f"/lib/udev/{source.name}{path}")
-
-    monkeypatch.setattr(build, "stage_file", lacking)
+    monkeypatch.setattr(build, "HERE", tmp_path)  # where there is no floor-init
     assert build.main(["--floor", "--output", str(tmp_path / "out")]) == 1
-    assert "make setup" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"{tmp_path}/floor-init: No such file" in error
+    assert "make setup" in error
 
 
 def test_half_of_a_kernel_is_refused() -> None:

@@ -1,13 +1,29 @@
 """init's promise: exactly one result line and a power action, whatever becomes of the customizer (run for real in a sandbox)."""
 
+import fnmatch
 import json
 import os
+import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 INIT = Path(__file__).parents[2] / "initrd-build/init"
+
+
+def test_every_acpi_device_with_a_driver_is_announced() -> None:
+    """init names them one by one; hardware.toml is where the next one will be added."""
+    groups = tomllib.loads(INIT.with_name("hardware.toml").read_text()).values()
+    aliases = [
+        entry["modalias"] for group in groups for entry in group if entry.get("modalias", "").startswith("acpi:")
+    ]
+    patterns = re.findall(r"/sys/bus/acpi/devices/(\S+:\*)", INIT.read_text())
+    assert aliases
+    for alias in aliases:
+        device = alias.removeprefix("acpi:") + "00"  # such as PNP0700:00
+        assert any(fnmatch.fnmatchcase(device, pattern) for pattern in patterns), alias
 
 
 @pytest.fixture
