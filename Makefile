@@ -93,7 +93,7 @@ KERNEL_READY := $(KERNEL)
 MODULES_FROM := $(MODULES)
 endif
 
-$(BUILD)/customizer.frozen: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/stand_ins.py initrd-build/compiled_ahead.py setup/requirements.txt | .venv/.complete
+$(BUILD)/customizer.frozen: $(GUEST_SOURCES) initrd-build/freeze.py initrd-build/customizer.spec initrd-build/direct_import.py initrd-build/stand_ins.py initrd-build/compiled_ahead.py setup/requirements.txt | .venv/.complete
 	@$(PYTHON) initrd-build/freeze.py --output $(BUILD)/customizer
 	@touch $@
 

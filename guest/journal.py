@@ -86,7 +86,8 @@ def encode_journal(journal: Journal) -> bytes:
         "folders": list(journal.folders),
         "guarded": dict(journal.guarded),
     }
-    return (json.dumps(data, indent=1) + "\n").encode("ascii")
+    # In one line: with an indent json does it all in Python, which costs a twentieth of what is written altogether.
+    return (json.dumps(data) + "\n").encode("ascii")
 
 
 def _encode_standing(standing: Standing) -> dict[str, object]:

@@ -12,6 +12,7 @@ import posixpath
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # The largest file of a guest that is read whole. Real ones are kilobytes; a hostile one is a 10 GB sparse fstab.
 READ_LIMIT = 4 * 1024 * 1024
 LIST_LIMIT = 10_000
-LINK_LIMIT = 40
+LINK_LIMIT = 40  # the kernel's
 # Folders that a path needs and that are still to be made. A hostile link asks for thousands.
 MISSING_LIMIT = 32
 
@@ -32,23 +33,30 @@ _SYS_OPENAT2 = 437  # the same number on every architecture
 _RESOLVE_IN_ROOT = 0x10
 # A rename or mount anywhere on the machine while `..` is resolved makes openat2 give up with EAGAIN (openat2(2)).
 _TRIES = 1000
-_libc = ctypes.CDLL(None, use_errno=True)
+# What a path that leads to nothing is told with.
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
+_openat2 = ctypes.CDLL(None, use_errno=True).syscall
+_openat2.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(_OpenHow), ctypes.c_size_t)
+
+
+@cache
+def _how(flags: int) -> _OpenHow:
+    return _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
+
+
 def _open_in_root(root_fd: int, path: str, flags: int) -> int:
-    how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
     name = os.fsencode(path)
     if b"\0" in name:
         raise OSError(errno.EINVAL, "a path with a zero byte", path.replace("\0", "?"))
     number = errno.EAGAIN
     for _ in range(_TRIES):
-        fd: int = _libc.syscall(
-            ctypes.c_long(_SYS_OPENAT2), root_fd, ctypes.c_char_p(name), ctypes.byref(how), ctypes.c_size_t(24)
-        )
+        fd: int = _openat2(_SYS_OPENAT2, root_fd, name, _how(flags), 24)
         if fd >= 0:
             return fd
         number = ctypes.get_errno()
@@ -154,7 +162,7 @@ class Sysroot:
         try:
             handle = _open_in_root(self._root_fd, _absolute(path), os.O_PATH)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            if error.errno in _NOTHING_THERE:
                 return None
             raise
         try:
@@ -190,22 +198,31 @@ class Sysroot:
             os.close(handle)
 
     def state(self, path: str) -> FileState | None:
-        if _absolute(path) == "/":
-            return _state(os.fstat(self._root_fd))
+        if (fd := self._open_itself(path)) is None:
+            return None
         try:
-            with self.parent(path) as (fd, name):
-                return _state(os.stat(name, dir_fd=fd, follow_symlinks=False))
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
-                return None
-            raise
+            return _state(os.fstat(fd))
+        finally:
+            os.close(fd)
 
     def link_target(self, path: str) -> str | None:
+        if (fd := self._open_itself(path)) is None:
+            return None
         try:
-            with self.parent(path) as (fd, name):
-                return os.readlink(name, dir_fd=fd)
+            return os.readlink("", dir_fd=fd)  # of what is open itself
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG):
+            if error.errno in (errno.ENOENT, errno.EINVAL):
+                return None  # no link
+            raise
+        finally:
+            os.close(fd)
+
+    def _open_itself(self, path: str) -> int | None:
+        """A file, folder, link … to be looked at, itself where it is a link; None where nothing is there."""
+        try:
+            return _open_in_root(self._root_fd, _absolute(path), os.O_PATH | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno in _NOTHING_THERE:
                 return None
             raise
 
@@ -213,7 +230,7 @@ class Sysroot:
         try:
             fd = _open_in_root(self._root_fd, _absolute(path), os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            if error.errno in _NOTHING_THERE:
                 return ()
             raise
         try:
@@ -231,7 +248,21 @@ class Sysroot:
 
     def resolve(self, path: str) -> str:
         current = _absolute(path)
-        for _ in range(LINK_LIMIT):
+        try:
+            return self._path_of(current, os.O_PATH)
+        except OSError:
+            return self._resolve_missing(path, current)
+
+    def _path_of(self, path: str, flags: int) -> str:
+        """Where a path leads that exists: without links. Raises OSError."""
+        fd = _open_in_root(self._root_fd, path, flags)
+        try:
+            return os.readlink(f"/proc/self/fd/{fd}")[len(self._prefix) :] or "/"
+        finally:
+            os.close(fd)
+
+    def _resolve_missing(self, path: str, current: str) -> str:
+        for _ in range(LINK_LIMIT + 1):
             if posixpath.basename(current) in ("", ".", ".."):  # the root, or a link to a folder by its dots
                 return self._resolve_folder(current)
             folder = self._resolve_folder(posixpath.dirname(current))
@@ -249,8 +280,7 @@ class Sysroot:
         missing: list[str] = []
         while True:
             try:
-                fd = _open_in_root(self._root_fd, folder, os.O_PATH | os.O_DIRECTORY)
-                break
+                return posixpath.join(self._path_of(folder, os.O_PATH | os.O_DIRECTORY), *missing)
             except OSError as error:
                 # A link that leads nowhere is no place to make a folder at.
                 dangling = error.errno == errno.ENOENT and self.link_target(folder) is not None
@@ -259,11 +289,6 @@ class Sysroot:
                     raise _not_a_folder(folder) from error
             folder, name = posixpath.split(folder.rstrip("/"))
             missing.insert(0, name)
-        try:
-            host_path = os.readlink(f"/proc/self/fd/{fd}")
-        finally:
-            os.close(fd)
-        return posixpath.join(host_path[len(self._prefix) :] or "/", *missing)
 
 
 def _absolute(path: str, *, normal: bool = True) -> str:
