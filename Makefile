@@ -9,6 +9,9 @@ export PYTHONDONTWRITEBYTECODE := 1
 # Another distribution's kernel: KERNEL=/path/vmlinuz MODULES=/path/lib/modules/RELEASE
 KERNEL ?=
 MODULES ?=
+# So many files of tests run beside each other; a virtual machine waits as much as it works.
+WORKERS ?= 2
+BESIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # zstd level of the initrd; 3 for quick builds
 LEVEL ?= 19
 
@@ -46,7 +49,7 @@ format: setup ## format the code
 	@.venv/bin/ruff format --quiet .
 
 qemu-test: iso ## the tests that boot virtual machines
-	@$(PYTHON) -m pytest -q -p no:cacheprovider qemu-tests
+	@$(PYTHON) -m pytest -q -p no:cacheprovider $(BESIDE) qemu-tests
 
 crash-test: iso ## every power cut that the recorded writes of a run allow, on ext4, xfs and btrfs
 	@CRASH_POINTS=100000 $(PYTHON) -m pytest -q -s -p no:cacheprovider qemu-tests/test_block_crash.py

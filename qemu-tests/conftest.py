@@ -11,6 +11,13 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 BUILD = HERE.parent / "build"
+# What takes longest comes first, so that it does not run alone in the end.
+LONGEST = ("test_guests", "test_layouts", "test_tools")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))  # the others as they were
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from guests.boot import CARDS, GuestTells, boot_guest
 from guests.debian import debian_disk
+from guests.package_trees import alone
 from host import media, vm
 from host.console import summarize
 
@@ -52,9 +53,10 @@ def tell_story(build: Path, folder: Path, say: Callable[[str], None]) -> Story:
 def before_customization(template: Path, say: Callable[[str], None]) -> GuestTells:
     """What the template says of itself; kept, since it does not change."""
     kept = template.with_suffix(".before.json")
-    if not kept.exists():
-        say("the template starts once, to tell who it is")
-        kept.write_text(json.dumps(boot_guest(template, snapshot=True)))
+    with alone(template.with_suffix(".lock")):
+        if not kept.exists():
+            say("the template starts once, to tell who it is")
+            kept.write_text(json.dumps(boot_guest(template, snapshot=True)))
     tells: GuestTells = json.loads(kept.read_text())
     return tells
 
