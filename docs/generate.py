@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from configobj import ConfigObj
 
 from guest.codes import HOST_CODES, RESULT_CODES, Code
-from guest.settings.document import schema_text
+from guest.settings.schema import schema_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from configobj.validate import ValidateError
 
 from guest import __version__
-from guest.settings import checks
+from guest.settings import network_checks
 from host import vm
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _add_json(command: argparse.ArgumentParser) -> None:
 
 def _mac(text: str) -> str:
     try:
-        return checks.mac(text)
+        return network_checks.mac(text)
     except ValidateError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import posixpath
 import re
 from typing import TYPE_CHECKING, TypeVar
 
 from configobj.validate import ValidateError
 
-from guest.network.model import Address, AddressWithPrefix, BondMode, Route
 from guest.settings.model import Action, CloudInit, PowerAction
 from guest.settings.problems import DOCUMENT
 
@@ -23,12 +21,10 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = re.compile(_LABEL)
 _DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 # 15 bytes is the kernel's limit; the rest is what every stack's files can hold without quoting.
 INTERFACE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,14}")
 _DEVICE = re.compile(r"(?:(?:UUID|LABEL|PARTUUID|PARTLABEL)=.+|/dev/.+)")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -99,17 +95,6 @@ def format_version(value: Raw) -> int:
     return 1
 
 
-def mac(value: Raw) -> str:
-    text = one(value).lower().replace("-", ":")
-    if not _MAC.fullmatch(text):
-        raise ValidateError("must be a hardware address such as 52:54:00:12:34:56")
-    if int(text[:2], 16) & 1:
-        raise ValidateError("is a multicast address; no card has one")
-    if text == "00:00:00:00:00:00":
-        raise ValidateError("is the address of no card")
-    return text
-
-
 def yes_no(value: Raw) -> bool:
     choices = {
         "yes": True,
@@ -134,87 +119,6 @@ def whole_number(value: Raw, smallest: str, largest: str) -> int:
     return int(text)
 
 
-def address(value: Raw) -> Address:
-    text = one(value)
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError:
-        raise ValidateError("must be an IP address, without a prefix length") from None
-    _refuse_zone(text)
-    return found
-
-
-def _refuse_zone(text: str) -> None:
-    # A zone is a name of the guest's own cards: the section says which card is meant, and most stacks' files cannot hold it.
-    if "%" in text:
-        raise ValidateError("must be without a zone (`%eth0`)")
-
-
-def gateway4(value: Raw) -> Address:
-    found = address(value)
-    if found.version != 4:
-        raise ValidateError("must be an IPv4 address")
-    return _gateway(found)
-
-
-def gateway6(value: Raw) -> Address:
-    found = address(value)
-    if found.version != 6:
-        raise ValidateError("must be an IPv6 address")
-    return _gateway(found)
-
-
-def _gateway(found: Address) -> Address:
-    if found.is_multicast or found.is_unspecified or found.is_loopback or found == _BROADCAST:
-        raise ValidateError("is an address that no gateway can have")
-    return found
-
-
-def address_with_prefix(value: Raw) -> AddressWithPrefix:
-    text = one(value)
-    wrong = ValidateError("must be an IP address with its prefix length, such as 10.0.0.11/24")
-    if "/" not in text:
-        raise wrong
-    try:
-        found = ipaddress.ip_interface(text)
-    except ValueError:
-        raise wrong from None
-    _refuse_zone(text)
-    if found.ip.is_multicast or found.ip.is_unspecified or found.ip.is_loopback:
-        raise ValidateError("is an address that no card can have")
-    network = found.network
-    if (
-        network.version == 4
-        and network.prefixlen < 31
-        and found.ip in (network.network_address, network.broadcast_address)
-    ):
-        raise ValidateError("is the network's own or its broadcast address; no card can have it")
-    return found
-
-
-def route(value: Raw) -> Route:
-    """`DESTINATION/PREFIX [via GATEWAY] [metric N]`, as ip-route(8) has it."""
-    words = one(value).split()
-    wrong = ValidateError(
-        "must be DESTINATION/PREFIX [via GATEWAY] [metric N], such as 192.168.7.0/24 via 10.0.0.254 metric 50"
-    )
-    if not words or len(words) % 2 == 0:
-        raise wrong
-    options = dict(zip(words[1::2], words[2::2], strict=True))
-    if len(options) * 2 + 1 != len(words) or not set(options) <= {"via", "metric"}:
-        raise wrong
-    try:
-        destination = ipaddress.ip_network(words[0])
-        via = _gateway(ipaddress.ip_address(options["via"])) if "via" in options else None
-    except ValueError:
-        raise wrong from None
-    _refuse_zone(options.get("via", ""))
-    metric = whole_number(options["metric"], "0", "999999999") if "metric" in options else None
-    if via is not None and via.version != destination.version:
-        raise ValidateError("has a gateway of the other IP version than its destination")
-    return Route(destination, via, metric)
-
-
 def medium_path(value: Raw) -> str:
     text = one(value)
     if text.startswith("/") or ".." in text.split("/") or not text.isascii():
@@ -225,13 +129,6 @@ def medium_path(value: Raw) -> str:
     if text.lower() == DOCUMENT:
         raise ValidateError("is the document itself")
     return text
-
-
-def bond_mode(value: Raw) -> BondMode:
-    try:
-        return BondMode(one(value))
-    except ValueError:
-        raise ValidateError(f"must be one of: {', '.join(mode.value for mode in BondMode)}") from None
 
 
 def cloud_init(value: Raw) -> CloudInit:

@@ -13,7 +13,7 @@ import pytest
 from guest.errors import CustomizerError
 from guest.report import Report
 from guest.secrets import SHORTEST
-from guest.settings import document
+from guest.settings import schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +60,7 @@ def heard(request: pytest.FixtureRequest) -> Iterator[Heard]:
     with pytest.MonkeyPatch.context() as patch:
         after(CustomizerError, "__init__", lambda error, _: heard.errors.append(error))
         after(Report, "__init__", lambda report, _: heard.reports.append(report))
-        after(document, "secret_values", lambda _, secrets: heard.secrets.update(secrets))
+        after(schema, "secret_values", lambda _, secrets: heard.secrets.update(secrets))
         after(pytest.CaptureFixture, "readouterr", lambda _, said: heard.printed.extend(map(str, said)))
         yield heard
 

@@ -16,7 +16,7 @@ from guest.errors import CustomizerError
 from guest.protocol import Result
 from guest.report import Report
 from guest.secrets import blot, printable
-from guest.settings import document
+from guest.settings import schema
 from guest.settings.document import load, parse
 from guest.settings.problems import DocumentError, Problem
 from guest.sysroot import Sysroot
@@ -116,7 +116,7 @@ def test_what_drives_a_terminal_is_not_printed() -> None:
 def test_the_listener_hears_what_is_said(heard: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """conftest.py's, which searches every failure of every test here."""
     load_text = "format = 1\nid = a\n[first_boot]\ncommands = 'echo a-known-secret'\n"
-    document.secret_values(parse(load_text.encode()).values)
+    schema.secret_values(parse(load_text.encode()).values)
     for text in ("pl4nted", "echo a-known-secret"):
         with suppress(CustomizerError):
             raise CustomizerError("internal", "nothing in it") from ValueError(text)

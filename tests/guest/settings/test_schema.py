@@ -6,7 +6,7 @@ import re
 
 from guest.distro import FAMILIES
 from guest.network import STACKS
-from guest.settings.document import schema_text
+from guest.settings.schema import schema_text
 
 
 def listed(start: str) -> set[str]:
