@@ -23,8 +23,10 @@ Generated from `guest/settings/schema.conf` by `make docs`.
 
 `customization.conf` lies at the top of a medium labelled `GUESTCONF`; `guest-customizer pack` makes one. It is read as
 UTF-8 with [ConfigObj](https://configobj.readthedocs.io): `key = value`, lists with commas, quotes around what holds a
-comma, a `#` or a quotation mark. Whatever it does not mention is not touched. An unknown key is an error. Errors name
-line, section and key, never a value. `guest-customizer check customization.conf` says everything that is wrong.
+comma, a `#` or a quotation mark. A blank and a `#` begin a comment; behind a secret that stands in no quotation marks they
+are refused, as they may belong to it. A value stands on one line, a list too. Whatever the document does not mention is not
+touched. An unknown key is an error. Errors name file, line, section and key, and the nearest known key, never a value.
+`guest-customizer check customization.conf` says everything that is wrong; where lines cannot be read, those first.
 
 A complete example is [qemu-tests/demo/customization.conf](../qemu-tests/demo/customization.conf).
 """

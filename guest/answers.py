@@ -66,7 +66,14 @@ def _to_json(error: CustomizerError) -> dict[str, Any]:
     fields: dict[str, Any] = {"ok": False, "code": error.code, "message": error.message, "hint": error.hint}
     if isinstance(error, DocumentError):
         fields["problems"] = [
-            {"code": p.code, "line": p.line, "path": list(p.path), "message": p.message, "hint": p.hint}
+            {
+                "code": p.code,
+                "file": p.document,
+                "line": p.line,
+                "path": list(p.path),
+                "message": p.message,
+                "hint": p.hint,
+            }
             for p in error.problems
         ]
     return fields

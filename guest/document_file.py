@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from guest.errors import CustomizerError
+from guest.settings.beside import BESIDE_DOCUMENT
 from guest.settings.document import load
 from guest.sysroot import Sysroot
 
@@ -25,7 +26,7 @@ def load_file(document: str | Path) -> Settings:
     folder, name = os.path.split(os.path.realpath(document))
     try:
         with Sysroot(folder) as medium:
-            return load(medium, name)
+            return load(medium, name, BESIDE_DOCUMENT)
     except OSError as error:
         # A script's path is as the document has it, which is below the document's folder.
         beside = error.filename.lstrip("/") if isinstance(error.filename, str) else name

@@ -31,9 +31,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 def one(value: Raw) -> str:
     """A single text: ConfigObj hands over a list where it saw a comma."""
     if isinstance(value, list):
-        raise ValidateError("must be one value, not a list; put it in quotes if it holds a comma")
+        raise ValidateError("must be one value, not a list: put it in quotation marks if the comma belongs to it")
+    if "\n" in value:
+        raise ValidateError("must stand on one line; is the ''' or \"\"\" missing that ends it?")
     if _CONTROL.search(value):
-        raise ValidateError("must not hold control characters or line breaks")
+        raise ValidateError("must not hold control characters")
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configobj import ConfigObj
 from configobj.validate import Validator
@@ -11,6 +11,9 @@ from guest.distro import FAMILIES
 from guest.network import STACKS
 from guest.settings import checks, network_checks
 from guest.shipped import read_beside
+
+if TYPE_CHECKING:
+    from guest.settings.problems import KeyPath
 
 
 def schema_text() -> str:
@@ -57,7 +60,18 @@ def validator() -> Validator:
     )
 
 
-def secret_values(values: Any) -> tuple[str, ...]:  # noqa: ANN401 (ConfigObj's sections)
+def check_of(path: KeyPath, spec: Any) -> str | None:  # noqa: ANN401 (ConfigObj's sections)
+    """The check of a document's key; None where the schema has no such key."""
+    for name in path:
+        if isinstance(spec, str):
+            return None
+        spec = spec.get(name, spec.get("__many__"))
+        if spec is None:
+            return None
+    return spec if isinstance(spec, str) else None
+
+
+def secret_values(values: Any) -> tuple[str, ...]:  # noqa: ANN401 (as above)
     """The values of a checked document that its schema marks as secret, longest first."""
     found: list[str] = []
 

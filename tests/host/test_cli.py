@@ -61,7 +61,9 @@ def test_a_script_that_is_too_large(document: Path, capsys: pytest.CaptureFixtur
     (document.parent / "scripts/a.sh").write_bytes(b"#!/bin/sh\n" + bytes(4 * 1024 * 1024))
     assert main(["check", str(document)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("config.too-large: scripts/a.sh on the config medium")
+    assert said.startswith(
+        "config.too-large: customization.conf, line 4: [first_boot] scripts: scripts/a.sh beside the document"
+    )
 
 
 def test_a_script_that_is_not_there(document: Path, capsys: pytest.CaptureFixture[str]) -> None:

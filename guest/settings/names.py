@@ -1,0 +1,63 @@
+"""Names in a document that its schema does not have, or has for something else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from guest.settings.problems import KeyPath, Problem, heading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MANY = "__many__"
+# What ConfigObj takes for itself: its validation stumbles over them in a document.
+RESERVED = (MANY, "___many___")
+
+
+def wrong_names(values: Any, schema: Any, places: dict[KeyPath, int]) -> Iterator[Problem]:  # noqa: ANN401 (ConfigObj's sections)
+    """Unknown names, keys in place of sections, sections in place of keys. What stands in an unknown section is passed over."""
+    yield from _below(values, schema, (), _Document(schema, places))
+
+
+class _Document:
+    def __init__(self, schema: Any, places: dict[KeyPath, int]) -> None:  # noqa: ANN401 (as above)
+        self.schema = schema
+        self.places = places
+
+    def unknown(self, path: KeyPath, section: Any) -> Problem:  # noqa: ANN401 (as above; None where it is a key)
+        from guest.settings import nearest  # noqa: PLC0415 (most documents name nothing unknown)
+
+        if section is None:
+            message, hint = "there is no such key", nearest.key_hint(path, self.schema)
+        else:
+            message, hint = "there is no such section", nearest.section_hint(path, section, self.schema)
+        return Problem("config.unknown-key", path, self.places.get(path), message, hint, is_section=section is not None)
+
+    def mixed_up(self, path: KeyPath, section: Any) -> Problem:  # noqa: ANN401 (as above)
+        if section is None:
+            message, hint = "is a section, not a key", f"write {heading(path[-1], len(path))} on a line of its own"
+        else:
+            message, hint = "is a key with a value, not a section", f"write `{path[-1]} = …`, without brackets"
+        return Problem("config.bad-value", path, self.places.get(path), message, hint, is_section=section is not None)
+
+
+def _below(values: Any, spec: Any, above: KeyPath, document: _Document) -> Iterator[Problem]:  # noqa: ANN401 (as above)
+    for name in values.scalars:
+        expected = _expected(name, spec)
+        if expected is None or (name not in spec and not isinstance(expected, str)):
+            yield document.unknown((*above, name), None)
+        elif not isinstance(expected, str):
+            yield document.mixed_up((*above, name), None)
+    for name in values.sections:
+        expected = _expected(name, spec)
+        if expected is None:
+            yield document.unknown((*above, name), values[name])
+        elif isinstance(expected, str):
+            yield document.mixed_up((*above, name), values[name])
+        else:
+            yield from _below(values[name], expected, (*above, name), document)
+
+
+def _expected(name: str, spec: Any) -> Any:  # noqa: ANN401 (as above)
+    """The schema's section or check of this name; None where it has none."""
+    return None if name in RESERVED else spec.get(name, spec.get(MANY))
