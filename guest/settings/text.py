@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import re
 from typing import TYPE_CHECKING
 
@@ -65,6 +64,8 @@ class _Places:
         self.numbers = [line.number for line in self.scanned]
 
     def problem(self, number: int, message: str, hint: str) -> Problem:
+        import bisect  # noqa: PLC0415 (most documents are text)
+
         last = bisect.bisect_right(self.numbers, number) - 1
         path: KeyPath = ()
         is_section = True
