@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from guest.errors import CustomizerError
 from guest.settings.beside import BESIDE_DOCUMENT
 from guest.settings.document import load
+from guest.settings.problems import DOCUMENT
 from guest.sysroot import Sysroot
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def load_file(document: str | Path) -> Settings:
 
     Raises CustomizerError: usage.file, or what is wrong with it (DocumentError with every problem).
     """
+    if os.path.isdir(document):
+        raise CustomizerError("usage.file", f"{document} is a folder, not a document", f"name the {DOCUMENT} in it")
     if not os.path.isfile(document):
         raise CustomizerError("usage.file", f"{document} does not exist, or is not a file", "correct the path")
     folder, name = os.path.split(os.path.realpath(document))

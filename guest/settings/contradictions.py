@@ -24,7 +24,8 @@ _FQDN_LIMIT = 253  # RFC 1035, without the dot at the end
 
 def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]:  # noqa: ANN401 (ConfigObj's sections)
     def problem(code: str, path: KeyPath, message: str) -> Problem:
-        return Problem(code, path, places.get(path), message)
+        line = places.get(path, places.get(path[:-1]))  # what is missing is missed by its section
+        return Problem(code, path, line, message, is_section=_is_section(values, path))
 
     request = values.get("request", {})
     if request.get("force") and request.get("action") is not Action.UNDO:
@@ -61,6 +62,12 @@ def contradictions(values: Any, places: dict[KeyPath, int]) -> Iterator[Problem]
         faults = (*_of_card(card), *_of_virtual(label, card, cards), *_of_port(label, card, cards))
         for key, message in (*faults, *address_faults(label, card, cards)):
             yield problem("config.contradiction", (*path, key), message)
+
+
+def _is_section(values: Any, path: KeyPath) -> bool:  # noqa: ANN401 (as above)
+    for name in path:
+        values = values.get(name)
+    return isinstance(values, dict)
 
 
 def _virtual_keys(card: Any) -> list[str]:  # noqa: ANN401 (as above)

@@ -51,9 +51,9 @@ def _unreadable(line: Line, schema: Any) -> Problem:  # noqa: ANN401 (as above)
 
 def _too_deep(line: Line, name: str, depth: int, keys: Sequence[str], schema: Any) -> Problem:  # noqa: ANN401 (as above)
     written = heading(name, depth)
-    home = nearest.section_home(name, keys, schema, depth)
+    known = nearest.section_home(name, (), schema)
+    home = None if known and not keys and len(known) != depth else nearest.section_home(name, keys, schema, depth)
     if home is None:
-        known = nearest.section_home(name, (), schema)
         hint = f"write {heading(name, len(known))}" if known else EXAMPLES
         return _problem(line.path, line, f"{written} has no {heading('name', depth - 1)} above it", hint)
     common = line.path if nearest.fits(line.path, home) else ()

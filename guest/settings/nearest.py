@@ -46,7 +46,7 @@ def section_hint(path: KeyPath, section: Any, schema: Any) -> str:  # noqa: ANN4
         return f"is a key, `{name} = …`, which belongs {_inside(keys[0])}"
     if near := _near(name, spec.sections):
         return f"did you mean {heading(near[0], len(path))}?"
-    if home := section_home(name, section, schema):
+    if home := section_home(name, section, schema) or section_home(name, section, schema, len(path)):
         return f"belongs {_below((*home[:-1], name))}"
     return _known_sections(above, spec)
 
@@ -57,12 +57,13 @@ def section_home(name: str, keys: Iterable[str], schema: Any, depth: int = 0) ->
     for path in sections:
         if path[-1] == name:
             return path
+    free = [path for path in sections if path[-1] == MANY]
     wanted = set(keys)
-    for path in sections:
-        spec = _section(path, schema)
-        if path[-1] == MANY and wanted and wanted <= {*spec.scalars, *spec.sections}:
-            return path
-    return None
+    if not wanted:
+        return free[0] if free and depth else None
+    fitting = {path: len(wanted & {*_section(path, schema)}) for path in free}
+    best = max(free, key=lambda path: fitting[path], default=None)
+    return best if best is not None and fitting[best] * 2 >= len(wanted) else None
 
 
 def is_known(name: str, schema: Any) -> bool:  # noqa: ANN401 (as above)

@@ -75,4 +75,5 @@ class _Places:
             path = line.path
             if not is_section and line.number != number:
                 path, is_section = path[:-1], True
-        return Problem("config.syntax", path, number, message, hint, is_section=is_section)
+        shown = tuple(_UNFIT.sub("", name) for name in path)
+        return Problem("config.syntax", shown, number, message, hint, is_section=is_section)

@@ -39,14 +39,21 @@ def test_check_a_bad_document(document: Path, capsys: pytest.CaptureFixture[str]
     assert json.loads(capsys.readouterr().out)["problems"][0]["line"] == 4
 
 
-@pytest.mark.parametrize("name", ["missing.conf", "missing/customization.conf", ""])
-def test_a_document_that_is_not_there(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("missing.conf", "correct the path"),
+        ("missing/customization.conf", "correct the path"),
+        ("", "name the customization.conf in it"),
+    ],
+)
+def test_a_document_that_is_not_there(tmp_path: Path, name: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / name)]) == 1
     assert capsys.readouterr().err.startswith("usage.file: ")
     assert main(["check", str(tmp_path / name), "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
     assert not said["ok"]
-    assert (said["code"], said["hint"]) == ("usage.file", "correct the path")
+    assert (said["code"], said["hint"]) == ("usage.file", hint)
 
 
 def test_messages_name_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,8 +64,11 @@ BRACKETS: list[Case] = [
      "no [storage] and [[unlock]] above it", "write [storage] and [[unlock]] above it"),
     (START + f"[storage]\n[[[disk]]]\nuuid = {V}\n", "config.syntax", "storage.unlock.disk", 4, "no [[unlock]] above it",
      "write [[unlock]] above it"),
+    (START + f"[[identity]]\nhostname = {V}\n", "config.syntax", "", 3, "[[identity]] has no [name] above it", "write [identity]"),
     (START + "[[identity]]\n", "config.syntax", "", 3, "[[identity]] has no [name] above it", "write [identity]"),
-    (START + "[[x]]\n", "config.syntax", "", 3, "[[x]] has no [name] above it", EXAMPLES),
+    (START + "[[lan]]\n", "config.syntax", "network.lan", 3, "has no [network] above it", "write [network] above it"),
+    (START + f"[[lan]]\nmca = {V}\nmac = {V}\n", "config.syntax", "network.lan", 3, "no [network] above it", "write [network]"),
+    (START + f"[[root]]\npassword = {V}\n", "config.syntax", "", 3, "[[root]] has no [name] above it", EXAMPLES),
     (START + "[]\n", "config.syntax", "", 3, "holds no name", EXAMPLES),
     (IDENTITY + "[[ ]]\n", "config.syntax", "identity", 4, "holds no name", EXAMPLES),
     (START + f"[identity] hostname = {V}\n", "config.syntax", "identity", 3, "something behind its ]", "on a line of its own"),
@@ -146,7 +149,7 @@ CHARACTERS: list[Case] = [
     (IDENTITY + f"[[{V}\x07\n", "config.syntax", "identity", 4, "(U+0007)", "remove it"),
     (LAN + f"addresses = '''{V}\n{V}\x07'''\n", "config.syntax", "network.lan.addresses", 7, "(U+0007)", "remove it"),
     (IDENTITY + f"hostname = {V}\u2028\n", "config.syntax", "identity.hostname", 4, "no editor shows (U+2028)", "anew"),
-    (IDENTITY + f"\ufeffhostname = {V}\n", "config.syntax", "identity.\ufeffhostname", 4, "(U+FEFF)", "type the line anew"),
+    (IDENTITY + f"\ufeffhostname = {V}\n", "config.syntax", "identity.hostname", 4, "(U+FEFF)", "type the line anew"),
     (START + f"[identity]\rhostname = {V}\r", "config.syntax", "", 3, "carriage return", "Unix line ends"),
     (IDENTITY + f"hostname = {V}\r\r\n", "config.syntax", "identity.hostname", 4, "carriage return", "Unix line ends"),
     ((IDENTITY + f"hostname = m\xfc{V}\n").encode("latin-1"), "config.syntax", "identity.hostname", 4, "not UTF-8", "iconv"),
@@ -189,6 +192,9 @@ NAMES: list[Case] = [
     (LAN + f"[[[route]]]\na = {V}\n", "config.unknown-key", "network.lan.route", 6, "no such section", "mean [[[routes]]]?"),
     (START + f"[lan]\nmac = {V}\n", "config.unknown-key", "lan", 3, "no such section", "below [network]: write [[lan]]"),
     (IDENTITY + f"[[lan]]\nmac = {V}\n", "config.unknown-key", "identity.lan", 4, "no", "below [network]: write [[lan]]"),
+    (START + f"[lan]\nmac = {V}\nadresses = {V}\n", "config.unknown-key", "lan", 3, "no", "below [network]: write [[lan]]"),
+    (IDENTITY + "[[lan]]\n", "config.unknown-key", "identity.lan", 4, "no such section", "below [network]: write [[lan]]"),
+    (START + "[lan]\n", "config.unknown-key", "lan", 3, "no such section", "the sections here are [request]"),
     (START + f"[unlock]\na = {V}\n", "config.unknown-key", "unlock", 3, "no", "belongs below [storage]: write [[unlock]]"),
     (IDENTITY + f"[[dns]]\nservers = {V}\n", "config.unknown-key", "identity.dns", 4, "no such section", "write [dns]"),
     (START + f"[accounts]\n[[root]]\npassword = {V}\n", "config.unknown-key", "accounts", 3, "no such section",
@@ -198,6 +204,15 @@ NAMES: list[Case] = [
     (f"id = {V}\n", "config.missing-key", "format", None, "web.conf: format: is needed", "add `format = …`"),
     (START + f"[storage]\n[[unlock]]\n[[[disk]]]\npassphrase = {V}\n", "config.missing-key", "storage.unlock.disk.uuid", 5, "is needed",
      "add `uuid = …`"),
+]
+
+# What no line of its own shows: the line is that of the key, or of the section that misses it.
+TOGETHER: list[Case] = [
+    (START + f"[network]\n[[{V[:2]}]]\nmtu = 1500\n", "config.missing-key", "network.pl", 4, "[network] [[pl]]: needs `mac`", ""),
+    (LAN + "[[[routes]]]\na = 10.0.0.0/8 via 10.0.0.1\n", "config.contradiction", "network.lan.routes", 6,
+     "[network] [[lan]] [[[routes]]]: need an IPv4 address", ""),
+    (UNLOCK, "config.contradiction", "storage.unlock.disk.passphrase", 5, "[[[disk]]] passphrase: needs either", ""),
+    (IDENTITY + "domain = example.com\n", "config.contradiction", "identity.domain", 4, "a domain needs a hostname", ""),
 ]
 
 SECRETS: list[Case] = [
@@ -239,7 +254,9 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
     return problems
 
 
-@pytest.mark.parametrize("case", [*DUPLICATES, *BRACKETS, *MIXED_UP, *VALUES, *NO_PAIRS, *CHARACTERS, *NAMES, *SECRETS])
+@pytest.mark.parametrize(
+    "case", [*DUPLICATES, *BRACKETS, *MIXED_UP, *VALUES, *NO_PAIRS, *CHARACTERS, *NAMES, *TOGETHER, *SECRETS]
+)
 def test_each_mistake_is_named(case: Case, check: Check) -> None:
     document, code, path, line, message, hint = case
     first = check(document)[0]
