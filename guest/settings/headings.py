@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from guest.settings import nearest
-from guest.settings.lines import HEADING, Line, unquoted
+from guest.settings.lines import HEADING, Line, is_doubtful, unquoted
 from guest.settings.names import MANY
 from guest.settings.problems import KeyPath, Problem, heading
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EXAMPLES = "a section is written [name], one below it [[name]], one below that [[[name]]]"
-_WORD = re.compile(r"[^\s:\[\]]+")
+_WORD = re.compile(r"[^\s:=\[\]]+")
 
 
 def bad_heading(line: Line, keys: Sequence[str], schema: Any) -> Problem:  # noqa: ANN401 (ConfigObj's sections)
     """`keys` are those that stand below it: they tell which section is meant, where its name is free."""
     if found := HEADING.match(line.text):
         name, opened, closed = unquoted(found["name"]), found["opened"].count("["), found["closed"].count("]")
-        if not name.strip("[] "):
-            return _problem(line.path, line, "a section's heading holds no name", EXAMPLES)
+        if is_doubtful(name):
+            return _unreadable(line, schema)
         if opened == closed:
             return _too_deep(line, name, opened, keys, schema)
         message = f"a section's heading has {opened} [ and {closed} ]"
@@ -42,6 +42,8 @@ def _unreadable(line: Line, schema: Any) -> Problem:  # noqa: ANN401 (as above)
     path = (nearest.section_home(word[0], (), schema) if word else None) or line.path
     if word is None:
         return _problem(path, line, "a section's heading holds no name", EXAMPLES)
+    if nearest.is_key(word[0], schema) and "=" in text:
+        return _problem(path, line, "a key stands between brackets", f"write `{word[0]} = …`, without brackets")
     if "]" not in text:
         end = "]" * (len(text) - len(text.lstrip("[")))
         return _problem(path, line, f"a section's heading does not end in {end}", f"end it with {end}")

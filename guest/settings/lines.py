@@ -1,7 +1,8 @@
 """What stands in which line of a document: ConfigObj keeps no line numbers, and says of a bad line only that it is bad.
 
 The expressions for headings and keys are ConfigObj's own, so that a name is read as ConfigObj reads it. What ConfigObj takes for a key
-that begins with a bracket, or for one of blanks, is no line of ours: no such key is known.
+that begins with a bracket, for one of blanks, or for a section whose name holds a = or a bracket, is no line of ours: it is a mistake, and
+the name may be a value.
 """
 
 from __future__ import annotations
@@ -100,17 +101,27 @@ class _Scanner:
 
     def _heading(self, number: int, text: str, heading: re.Match[str]) -> Line:
         opened, closed = heading["opened"].count("["), heading["closed"].count("]")
+        name = unquoted(heading["name"])
+        if is_doubtful(name):
+            line = Line(number, Kind.OTHER, self._here(), text)
+            self.lost = opened
+            return line
         if opened != closed or opened > len(self.section) + 1 or opened > self.lost > 0:
             # What is wrong with the first such heading is wrong with those as deep, or deeper, below it.
             line = Line(number, Kind.OTHER, self._here(), text, is_placed=not self.lost or opened != closed)
             self.lost = min(opened, closed)
             return line
         self.lost = 0
-        self.section = (*self.section[: opened - 1], unquoted(heading["name"]))
+        self.section = (*self.section[: opened - 1], name)
         return Line(number, Kind.SECTION, self.section, text)
 
     def _here(self) -> KeyPath:
         return () if self.lost else self.section
+
+
+def is_doubtful(name: str) -> bool:
+    """Whether it is no section's name, whatever ConfigObj says."""
+    return any(character in name for character in "=[]")
 
 
 def last_line(lines: Sequence[str], key: Line) -> int | None:

@@ -70,6 +70,10 @@ def is_known(name: str, schema: Any) -> bool:  # noqa: ANN401 (as above)
     return any(path[-1] == name for path, _ in _all(schema))
 
 
+def is_key(name: str, schema: Any) -> bool:  # noqa: ANN401 (as above)
+    return any(path[-1] == name and not is_section for path, is_section in _all(schema))
+
+
 def written(path: KeyPath) -> str:
     """A section of the schema as a document has it."""
     return spell([called(name) for name in path], is_section=True)

@@ -72,8 +72,8 @@ def test_names_are_where_configobj_finds_them(text: str) -> None:
     lines = text.split("\n")
     scanned = scan(lines)
     others = [line for line in scanned if line.kind in (Kind.OTHER, Kind.ENDLESS)]
-    if any(line.text.lstrip().startswith(("[", "=")) and "=" in line.text for line in others):
-        return  # to ConfigObj these are keys, but none that is known here
+    if any(ours_alone(line.text.strip()) for line in others):
+        return
     taken, faults = read(lines)
     if taken is not None:
         assert not others
@@ -82,6 +82,12 @@ def test_names_are_where_configobj_finds_them(text: str) -> None:
         # Then it is for values that it cannot take. (Below a section that stands there twice it is lost.)
         assert not any(isinstance(fault, NestingError) for fault in faults)
         assert {fault.line_number for fault in faults} <= {line.number for line in scanned if line.kind is Kind.KEY}
+
+
+def ours_alone(line: str) -> bool:
+    """What ConfigObj takes for a key or a section, but none that is known here."""
+    name = line.lstrip("[ \t\u00a0").rstrip("] \t\u00a0")
+    return line.startswith("=") or (line.startswith("[") and (not name or not set("=[]\"'").isdisjoint(name)))
 
 
 def read(lines: list[str]) -> tuple[ConfigObj | None, list[ConfigObjError]]:
