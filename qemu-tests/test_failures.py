@@ -47,11 +47,6 @@ def fails(machine: Vm, code: str) -> Result:
     return result
 
 
-def test_no_config_medium(iso: Path, tmp_path: Path) -> None:
-    disk = phony_disk("debian12", tmp_path / "disk.img")
-    fails(Vm(disks=(disk,), iso=iso, config=None, macs=(MAC,)), "config.no-medium")
-
-
 def test_two_config_media(iso: Path, document: Path, tmp_path: Path) -> None:
     disk = phony_disk("debian12", tmp_path / "disk.img")
     second = pack(document, "disk")
