@@ -109,3 +109,4 @@ def check_records(disk: Path) -> None:
     assert {path.rpartition("/")[0] for path in holding} == {"first-boot/steps"}
     names = {path.rpartition("/")[2] for path in kept}
     assert {"customization.log", "result.json", "journal.json"} <= names
+    assert b" runs /usr/bin/udevadm settle --timeout=60\n" in kept[f"{STATE}/customization.log"]
