@@ -103,8 +103,8 @@ def test_a_run_that_takes_too_long_ends_itself(iso: Path, tmp_path: Path) -> Non
 def test_a_disk_that_does_not_answer(iso: Path, document: Path, tmp_path: Path) -> None:
     """Nothing ends a program that waits for it: init says the result, and powers off without it."""
     disk = phony_disk("debian12", tmp_path / "disk.img")
-    # One byte a second: the first write goes through, the next one in an hour.
-    extra = (*HURRIED, "-drive", f"file={disk},format=raw,if=none,id=slow,throttling.bps-write=1")
+    # One byte a second: the first write goes through, the next one in an hour. No flushes: the clock would run during them.
+    extra = (*HURRIED, "-drive", f"file={disk},format=raw,if=none,id=slow,cache=unsafe,throttling.bps-write=1")
     extra += ("-device", "virtio-blk-pci,drive=slow")
     machine = Vm(
         disks=(), iso=start(iso, "customizer.timeout=120"), config=pack(document), macs=(MAC,), cpus=1, extra=extra
