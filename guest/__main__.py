@@ -11,8 +11,6 @@ from typing import NoReturn
 from guest import __version__
 from guest.errors import CustomizerError, OutOfTimeError, io_error
 
-_TIMEOUT_SECONDS = 1800  # init's own limit; ours ends a little sooner, so that it is we who say so
-_MARGIN_SECONDS = 30
 # Where our initrd has it. Started from anywhere else, `run` would customize the very machine that it is typed on.
 _PROGRAM = "/usr/lib/guest-customizer/customizer"
 
@@ -41,20 +39,20 @@ def run_in_initrd() -> NoReturn:
     """Customizes the guest of this machine and reports; never raises. Exits with 0 ok, 1 failed (init reads the files in RUN)."""
     import pyudev  # noqa: PLC0415 (not for plan and apply)
 
-    from guest import keep, outcome, pipeline  # noqa: PLC0415 (not for plan and apply)
+    from guest import boot_words, command, keep, outcome, pipeline  # noqa: PLC0415 (not for plan and apply)
     from guest import report as reporting  # noqa: PLC0415 (the same)
 
-    words = dict(word.partition("=")[::2] for word in _kernel_command_line().split())
+    words = boot_words.parse_boot_words(_kernel_command_line())
     report = reporting.Report("/dev/tty0", _age())
+    command.tell(report.program)
     report.add_consoles(reporting.find_consoles())
     report.start_heartbeat()
-    report.hello(__version__, os.uname().release)
-    progress = outcome.Progress()
-    _limit_time(_seconds(words, "customizer.timeout", _TIMEOUT_SECONDS) - _MARGIN_SECONDS)
+    report.hello(__version__, os.uname().release, secure_boot=_secure_boot())
+    progress = outcome.Progress(warnings=list(words.warnings))
+    _limit_time(words.limit_seconds)
     try:
-        options = pipeline.Options(words.get("customizer.config"), _seconds(words, "customizer.wait", 20))
         _wait_for_trigger(pipeline.RUN)
-        result = pipeline.run(pyudev.Context(), options, report, progress)
+        result = pipeline.run(pyudev.Context(), words, report, progress)
     except CustomizerError as error:
         result = outcome.failure(error, progress, report.seconds)
     except OSError as error:
@@ -84,9 +82,14 @@ def _kernel_command_line() -> str:
         return file.read()
 
 
-def _seconds(words: dict[str, str], key: str, default: int) -> int:
-    value = words.get(key, "")
-    return int(value) if value.isdigit() and len(value) < 7 else default
+def _secure_boot(parameters: str = "/sys/kernel/boot_params/data") -> bool | None:
+    """What the firmware told the kernel's EFI stub; None where it told nothing (BIOS, or a boot loader that is no EFI program)."""
+    try:
+        with open(parameters, "rb") as file:
+            # The kernel's Documentation/arch/x86/zero-page.rst: secure_boot; efi_secureboot_mode in <linux/efi.h>.
+            return {2: False, 3: True}.get(file.read()[0x1EC])
+    except (OSError, IndexError):
+        return None
 
 
 def _wait_for_trigger(folder: str) -> None:
@@ -102,7 +105,7 @@ def _limit_time(seconds: int) -> None:
         )
 
     signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(max(seconds, 10))
+    signal.alarm(seconds)
 
 
 def _bug(error: Exception) -> CustomizerError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guest import apply, disks, journal, keep, outcome
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     import pyudev
 
+    from guest.boot_words import BootWords
     from guest.decide import Decision
     from guest.machine.model import BlockDevice, Machine
     from guest.network.model import Interface
@@ -43,20 +43,12 @@ _NO_ROOT = ("storage.no-root", "storage.root-not-found")
 WRITING = f"{RUN}/writing"
 
 
-@dataclass(frozen=True)
-class Options:
-    """From the kernel command line."""
-
-    config: str | None  # customizer.config=: the config medium, where it has another label
-    wait_seconds: float  # customizer.wait=: how long to wait for the config medium
-
-
-def run(context: pyudev.Context, options: Options, report: Report, progress: Progress) -> Result:
+def run(context: pyudev.Context, words: BootWords, report: Report, progress: Progress) -> Result:
     """Customizes the guest on this machine's disks. Raises CustomizerError; the tree is unmounted either way."""
     with report.step("devices"):
-        machine = media.wait_for_machine(context, options.config, options.wait_seconds)
+        machine = media.wait_for_machine(context, words.config, words.wait_seconds)
         report.add_consoles(find_consoles())  # those whose drivers came since
-        progress.medium = media.the_medium(machine, options.config)
+        progress.medium = media.the_medium(machine, words.config)
     with report.step("config"):
         settings = progress.settings = _read_document(progress.medium)
         report.keep_secret(settings.secrets)

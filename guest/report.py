@@ -93,6 +93,8 @@ class Report:
         self._last = time.monotonic()
         self._ended = False
         self._step = "start"
+        self._program: str | None = None  # that runs now
+        self._logged_program: str | None = None
         self.log: list[str] = []
         self.phases: dict[str, float] = {}
 
@@ -116,12 +118,11 @@ class Report:
     def start_heartbeat(self) -> None:
         threading.Thread(target=self._beat, daemon=True).start()
 
-    def hello(self, version: str, kernel: str) -> None:
+    def hello(self, version: str, kernel: str, *, secure_boot: bool | None = None) -> None:
         # CLOCK_BOOTTIME starts with the kernel: what came before it was firmware and boot loader.
         uptime = round(time.clock_gettime(time.CLOCK_BOOTTIME), 3)
-        self._emit(
-            {"event": "hello", "version": version, "kernel": kernel, "uptime": uptime}, f"guest-customizer {version}"
-        )
+        event = {"event": "hello", "version": version, "kernel": kernel, "uptime": uptime, "secure_boot": secure_boot}
+        self._emit(event, f"guest-customizer {version}")
 
     def request(self, request_id: str) -> None:
         """The id is known only once the document was read."""
@@ -145,6 +146,13 @@ class Report:
             self._emit({"event": "warning", "message": message}, f"warning: {message}")
         else:
             self.log.append(f"{self.seconds:9.3f} warning: {printable(blot(message, self._secrets))}")
+
+    def program(self, line: str | None) -> None:
+        """That runs now, or None: for the log, and for the heartbeat, should it hang. One that is repeated is logged once."""
+        self._program = line and printable(blot(line, self._secrets))
+        if line is not None and line != self._logged_program:
+            self._logged_program = line
+            self.log.append(f"{self.seconds:9.3f} runs {self._program}")
 
     def result(self, result: Result) -> None:
         """The last event, on its way out of the machine when this returns; whatever comes after is dropped.
@@ -190,4 +198,4 @@ class Report:
         while not self._ended:
             time.sleep(0.5)
             if time.monotonic() - self._last >= HEARTBEAT_SECONDS:
-                self._emit({"event": "heartbeat", "step": self._step}, None)
+                self._emit({"event": "heartbeat", "step": self._step, "program": self._program}, None)

@@ -87,7 +87,12 @@ def _add_run(commands: Commands) -> None:
         metavar="S",
         help="stop the machine then; default: %(default)s",
     )
-    run.add_argument("--console", type=Path, help="keep the machine's serial output in this file; what it held is lost")
+    run.add_argument(
+        "--console",
+        type=Path,
+        metavar="FILE",
+        help="keep the machine's serial output in this file; one that is there is replaced if it is empty or such a log",
+    )
     _add_json(run)
 
 

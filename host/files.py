@@ -15,6 +15,8 @@ from guest.errors import CustomizerError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# The first line of each log of ours, so that another one may take its place, and nothing else's.
+_LOG_HEAD = b"# guest-customizer: what a virtual machine wrote to its serial port\n"
 _PATH_HINT = "check the path, its permissions and the room on its disk"
 
 
@@ -62,15 +64,25 @@ def replace_file(output: Path, *, mode: int, inputs: Iterable[Path] = ()) -> Ite
 
 
 def open_log(path: Path, inputs: Iterable[Path]) -> FileIO:
-    """A file to be written as things happen; what it held is gone. Raises CustomizerError usage.file.
+    """A log to be written as things happen. Raises CustomizerError usage.file.
 
+    What is there is replaced where it is empty or a log of ours: not a disk image, nor a document.
     Without a buffer: what a full disk did not take must not fail once more when the file is closed.
     """
     target = _regular_target(path, inputs)
     try:
-        return FileIO(target, "w")
+        log = FileIO(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+")
+        if log.read(len(_LOG_HEAD)) not in (b"", _LOG_HEAD):
+            log.close()
+            raise CustomizerError(
+                "usage.file", f"{path} is no console log of ours, and would be lost", "name another file, or remove it"
+            )
+        log.seek(0)
+        log.truncate()
+        log.write(_LOG_HEAD)
     except OSError as error:
         raise _unwritable(path, error) from error
+    return log
 
 
 def _regular_target(output: Path, inputs: Iterable[Path]) -> str:

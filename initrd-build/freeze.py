@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 # What the program imports on its way through a run.
-RECORDED = ("pyudev", "guest.pipeline", "guest.report")
+RECORDED = ("pyudev", "guest.boot_words", "guest.pipeline", "guest.report")
 
 
 def freeze(entry: Path, output: Path, log_level: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from guest.protocol import MARKER, Result
+from guest.protocol import MARKER, Result, parse_line
 from host import media, vm
 
 if TYPE_CHECKING:
@@ -26,13 +26,26 @@ def pack(document: Path, form: str = "iso") -> Path:
 
 def customize(machine: vm.Vm) -> Result:
     """Asserts what holds for every run, whatever it comes to."""
+    outcome = follow(machine)
+    assert outcome.powered_off, f"the machine did not power off:\n{outcome.console[-2000:].decode(errors='replace')}"
+    assert outcome.transcript.result is not None
+    return outcome.transcript.result
+
+
+def follow(machine: vm.Vm) -> vm.Outcome:
+    """A run that may end in another way than by powering off; the rest is asserted here."""
     outcome = vm.run(machine, timeout=TIMEOUT_SECONDS, say=lambda _: None)
     if STARVED in outcome.console:
         outcome = vm.run(machine, timeout=TIMEOUT_SECONDS, say=lambda _: None)
     console = outcome.console.decode("utf-8", "replace")
-    assert outcome.powered_off, f"the machine did not power off:\n{console[-2000:]}"
     assert PLANTED not in console
     results = [line for line in console.splitlines() if MARKER in line and '"event":"result"' in line]
     assert len(results) == 1, f"{len(results)} results:\n{console[-2000:]}"
     assert outcome.transcript.result is not None, f"a malformed result: {results[0]}"
-    return outcome.transcript.result
+    return outcome
+
+
+def events(outcome: vm.Outcome, kind: str) -> list[dict[str, Any]]:
+    """All that the machine said of one kind, in order."""
+    said = (parse_line(line) for line in outcome.console.split(b"\n"))
+    return [event for event in said if event and event["event"] == kind]

@@ -47,11 +47,6 @@ def fails(machine: Vm, code: str) -> Result:
     return result
 
 
-def test_no_config_medium(iso: Path, tmp_path: Path) -> None:
-    disk = phony_disk("debian12", tmp_path / "disk.img")
-    fails(Vm(disks=(disk,), iso=iso, config=None, macs=(MAC,)), "config.no-medium")
-
-
 def test_two_config_media(iso: Path, document: Path, tmp_path: Path) -> None:
     disk = phony_disk("debian12", tmp_path / "disk.img")
     second = pack(document, "disk")
@@ -114,3 +109,4 @@ def check_records(disk: Path) -> None:
     assert {path.rpartition("/")[0] for path in holding} == {"first-boot/steps"}
     names = {path.rpartition("/")[2] for path in kept}
     assert {"customization.log", "result.json", "journal.json"} <= names
+    assert b" runs /usr/bin/udevadm settle --timeout=60\n" in kept[f"{STATE}/customization.log"]

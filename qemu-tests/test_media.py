@@ -10,24 +10,57 @@ import pytest
 
 from guests.phony import phony_disk
 from guests.reader import list_files, read_file
+from host import iso as boot_iso
 from host.vm import Vm
-from machine import MAC, customize, pack
+from machine import MAC, customize, events, follow, pack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from host.vm import Outcome
+
 ROOT = 2  # the partition of the phony guests' root
+SECURE_BOOT = {"bios": None, "uefi": False, "secure-boot": True}  # as `hello` says it
 
 
-@pytest.mark.parametrize(
-    ("firmware", "iso_as"),
-    [("bios", "cd"), ("bios", "stick"), ("uefi", "cd"), ("uefi", "stick"), ("secure-boot", "cd")],
-)
+@pytest.mark.parametrize(("firmware", "iso_as"), [("bios", "cd"), ("bios", "stick"), ("uefi", "cd"), ("uefi", "stick")])
 def test_boots(iso: Path, document: Path, tmp_path: Path, firmware: str, iso_as: str) -> None:
-    disk = phony_disk("debian12", tmp_path / "disk.img")
-    result = customize(Vm(disks=(disk,), iso=iso, config=pack(document), macs=(MAC,), firmware=firmware, iso_as=iso_as))
+    boots(iso, document, tmp_path, firmware, iso_as)
+
+
+def boots(iso: Path, document: Path, folder: Path, firmware: str, iso_as: str) -> Outcome:
+    disk = phony_disk("debian12", folder / "disk.img")
+    outcome = follow(Vm((disk,), iso, pack(document), macs=(MAC,), firmware=firmware, iso_as=iso_as))
+    result = outcome.transcript.result
+    assert result is not None
     assert (result.status, result.code, result.disk) == ("ok", "done", "changed")
+    assert outcome.powered_off
     assert read_file(disk, ROOT, "/etc/hostname") == b"web01\n"
+    assert [event["secure_boot"] for event in events(outcome, "hello")] == [SECURE_BOOT[firmware]]
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def loud_iso(iso: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same but for the kernel's own words on the console, until init."""
+    image = tmp_path_factory.mktemp("loud") / "loud.iso"
+    boot_iso.write_iso(
+        kernel=iso.with_name("vmlinuz"),
+        initrd=iso.with_name("initrd.img"),
+        output=image,
+        command_line=f"{boot_iso.DEFAULT_COMMAND_LINE} loglevel=7",
+        source_date_epoch=0,
+        progress=lambda _: None,
+    )
+    return image
+
+
+@pytest.mark.parametrize("iso_as", ["cd", "stick"])
+def test_secure_boot(loud_iso: Path, document: Path, tmp_path: Path, iso_as: str) -> None:
+    """It is on, the kernel says, which locks itself down then; so does the customizer."""
+    console = boots(loud_iso, document, tmp_path, "secure-boot", iso_as).console
+    assert b"secureboot: Secure boot enabled" in console
+    assert b"Kernel is locked down from EFI Secure Boot" in console
 
 
 @pytest.mark.parametrize(("config_as", "form"), [("cd", "iso"), ("floppy", "floppy"), ("disk", "disk")])

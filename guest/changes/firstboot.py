@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from guest.changes.change import Change, Context, Note
 from guest.distro.family import has_systemd
 from guest.edits import Edit, MakeLink, SetAside, WriteFile
+from guest.journal import STATE
 from guest.shipped import read_beside
 from guest.sysroot import exists, text
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from guest.settings.model import FirstBoot
     from guest.sysroot import View
 
-STATE = "/var/lib/guest-customizer"
 FOLDER = f"{STATE}/first-boot"
 RUNNER = f"{FOLDER}/run"
 UNIT_NAME = "guest-customizer-first-boot.service"

@@ -73,17 +73,18 @@ def find_media(machine: Machine, wanted: str | None) -> tuple[BlockDevice, ...]:
 def the_medium(machine: Machine, wanted: str | None) -> BlockDevice:
     """Raises CustomizerError where there is none, or more than one."""
     media = find_media(machine, wanted)
+    which = f"labelled {LABEL}" if wanted is None else "named by customizer.config= on the kernel command line"
     if not media:
         seen = "; ".join(device.describe() for device in machine.devices) or "no devices at all"
         raise CustomizerError(
             "config.no-medium",
-            f"no medium labelled {LABEL} is attached; seen: {seen}",
+            f"no medium {which} is attached; seen: {seen}",
             "attach the config medium made by `guest-customizer pack` as a CD, a floppy or a disk",
         )
     if len(media) > 1:
         raise CustomizerError(
             "config.several-media",
-            f"{len(media)} media are labelled {LABEL}: {'; '.join(device.describe() for device in media)}",
+            f"{len(media)} media are {which}: {'; '.join(device.describe() for device in media)}",
             "detach all but the one that is meant",
         )
     return media[0]

@@ -18,7 +18,7 @@ for name in ("ctypes.util", "inspect"):
     module.find_library = {"udev": "libudev.so.1", "c": "libc.so.6"}.get
     module.signature = lambda _: ""
 before = set(sys.modules)
-import pyudev, guest.__main__, guest.pipeline, guest.report
+import pyudev, guest.__main__, guest.boot_words, guest.pipeline, guest.report
 print(*(set(sys.modules) - before))
 """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from guest.protocol import Result, encode
-from host import follow, vm
+from host import files, follow, vm
 from host.__main__ import main
 
 HOST = [sys.executable, "-m", "host"]
@@ -94,11 +94,11 @@ def test_whose_result_it_is(
     scene: Path, console: bytes, status: int, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     says(scene, console)
-    (scene / "log").write_text("an earlier run")
+    (scene / "log").write_bytes(files._LOG_HEAD + b"an earlier run, which said much more than this one" * 100)
     assert main(line(scene)) == status
     said = json.loads(capsys.readouterr().out)
     assert (said["ok"], said["code"]) == (status == 0, code)
-    assert (scene / "log").read_bytes() == console
+    assert (scene / "log").read_bytes() == files._LOG_HEAD + console
 
 
 @pytest.mark.parametrize(("console", "disk"), [(b"kernel\n", None), (result(), "changed")])
@@ -137,7 +137,7 @@ def test_a_machine_that_fails_leaves_its_log(
     said = json.loads(capsys.readouterr().out)
     assert said["code"] == "run.qemu-failed"
     assert said["hint"]
-    assert (scene / "log").read_bytes() == b"kernel\n"
+    assert (scene / "log").read_bytes() == files._LOG_HEAD + b"kernel\n"
 
 
 def test_a_log_on_a_full_disk_does_not_stop_the_machine(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,7 +156,7 @@ def wait_for(scene: Path, program: subprocess.Popen[bytes]) -> None:
     """Until the machine runs and its words have come through."""
     log = scene / "log"
     for _ in range(1000):
-        if (scene / "pid").exists() and log.exists() and log.stat().st_size:
+        if (scene / "pid").exists() and log.exists() and log.stat().st_size > len(files._LOG_HEAD):
             return
         time.sleep(0.01)
     program.kill()
@@ -177,7 +177,7 @@ def test_a_signal_stops_the_machine_and_leaves_nothing_but_the_log(
     assert b"Traceback" not in said
     assert not alive(scene)
     assert list((scene / "tmp").iterdir()) == [], "the packed document may hold secrets"
-    assert (scene / "log").read_bytes() == b"kernel\n"
+    assert (scene / "log").read_bytes() == files._LOG_HEAD + b"kernel\n"
 
 
 def test_the_machine_ends_with_a_program_that_is_killed(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,3 +192,40 @@ def test_the_machine_ends_with_a_program_that_is_killed(scene: Path, monkeypatch
                 break
             time.sleep(0.01)
         assert not alive(scene)
+
+
+@pytest.mark.parametrize("content", [bytes(4096), b"format = 1\nid = web01\n", files._LOG_HEAD[:-1], result()])
+def test_a_log_replaces_nothing_but_a_log(scene: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """A disk that is not attached, a document, and what merely looks like a console's."""
+    (scene / "log").write_bytes(content)
+    assert main(line(scene)) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["code"], "is no console log of ours" in said["message"]) == ("usage.file", True)
+    assert (scene / "log").read_bytes() == content
+    assert not (scene / "pid").exists(), "the machine was not started"
+
+
+def test_an_empty_file_becomes_a_log(scene: Path) -> None:
+    says(scene, result())
+    (scene / "log").touch(mode=0o600)
+    assert main(line(scene)) == 0
+    assert main(line(scene)) == 0
+    assert (scene / "log").read_bytes() == files._LOG_HEAD + result()
+    assert main(["result", str(scene / "log"), "--id", "web01"]) == 0
+
+
+@pytest.mark.parametrize(("last_words", "wait"), [(b"[    9.9] reboot: System halted\r\n", 15.0), (b"", 1.0)])
+def test_a_machine_that_halts(
+    scene: Path, last_words: bytes, wait: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It never goes off by itself: it is switched off when its kernel has said that all is over, or a while after the result."""
+    monkeypatch.setattr(follow, "_HALT_SECONDS", wait)
+    monkeypatch.setenv("THEN", "exec sleep 60")
+    halting = Result("failed", "storage.no-root", "", "", "untouched", power="halt")
+    says(scene, b"reboot: System halted\n" + encode(halting.to_json()) + last_words)
+    begin = time.monotonic()
+    assert main(line(scene)) == 1
+    assert (wait if not last_words else 0) <= time.monotonic() - begin < 10
+    said = capsys.readouterr()
+    assert (json.loads(said.out)["code"], "the machine has halted" in said.err) == ("storage.no-root", True)
+    assert not alive(scene)

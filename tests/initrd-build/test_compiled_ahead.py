@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,23 @@ def test_what_was_not_written_down_is_compiled(frozen: Path) -> None:
     assert run(frozen, "-c", f"{START}re.compile('another')").stderr == "compiled: 'another'\n"
     other = "@dataclasses.dataclass\nclass Other:\n    size: int\nprint(Other(1).size)"
     assert run(frozen, "-c", START + other).stdout == "1\n"
+
+
+def test_every_module_that_a_run_begins_with_is_written_down() -> None:
+    """The others are imported by these."""
+    import freeze  # noqa: PLC0415 (beside its one use)
+
+    ask = f"import sys, {', '.join(freeze.RECORDED)}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", ask], cwd=BUILDER.parent, capture_output=True, text=True, check=True)
+    text = (BUILDER.parent / "guest/__main__.py").read_text()
+    (run,) = (
+        node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == "run_in_initrd"
+    )
+    begins = {
+        f"{node.module}.{name.name}"
+        for node in ast.walk(run)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert len(begins) > 3
+    assert begins <= set(loaded.stdout.split())
