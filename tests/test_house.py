@@ -51,7 +51,7 @@ FOR_THE_HOST = {
     "guest.document_file": "the document, for `check` and `pack`",
     "guest.settings.model": "the document, read",
     "guest.settings.problems": "what is wrong with a document, and its file's name",
-    "guest.settings.checks": "a MAC on the command line is spelled as in a document",
+    "guest.settings.network_checks": "a MAC on the command line is spelled as in a document",
     "guest.machine.media": "the config medium's label",
 }
 MODULES = {

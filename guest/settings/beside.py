@@ -12,7 +12,7 @@ from guest.settings.problems import KeyPath, Problem
 from guest.sysroot import READ_LIMIT
 
 if TYPE_CHECKING:
-    from guest.settings.document import Checked
+    from guest.settings.conversion import Checked
     from guest.sysroot import View
 
 

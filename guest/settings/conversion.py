@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guest.network.model import Bond, Bridge, Interface, Resolver, Virtual, Vlan
@@ -20,6 +21,15 @@ from guest.settings.model import (
 
 if TYPE_CHECKING:
     from guest.settings.model import Script, Unlock
+    from guest.settings.problems import KeyPath
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A document that fits the schema: ConfigObj's sections, with each value already converted."""
+
+    values: Any
+    lines: dict[KeyPath, int]
 
 
 def to_settings(values: Any, scripts: tuple[Script, ...], unlocks: tuple[Unlock, ...]) -> Settings:  # noqa: ANN401 (ConfigObj's sections)

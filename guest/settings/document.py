@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from configobj import ConfigObj, ConfigObjError, flatten_errors
@@ -13,10 +13,10 @@ from guest.settings import schema
 from guest.settings.bent import bent_values
 from guest.settings.beside import ON_MEDIUM, Place, read_scripts, read_unlocks
 from guest.settings.contradictions import contradictions
-from guest.settings.conversion import to_settings
+from guest.settings.conversion import Checked, to_settings
 from guest.settings.lines import Kind, Line, index, scan
 from guest.settings.model import Action
-from guest.settings.names import RESERVED, wrong_names
+from guest.settings.names import wrong_names
 from guest.settings.problems import DOCUMENT, DocumentError, KeyPath, Problem
 from guest.settings.text import TOO_LARGE, TOO_LARGE_HINT, decode
 
@@ -59,14 +59,6 @@ def _read(medium: View, name: str) -> bytes:
     return content
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A document that fits the schema: ConfigObj's sections, with each value already converted."""
-
-    values: Any
-    lines: dict[KeyPath, int]
-
-
 def parse(content: bytes) -> Checked:
     """Raises DocumentError that holds every problem found."""
     lines = decode(content)
@@ -76,7 +68,7 @@ def parse(content: bytes) -> Checked:
     wrong = tuple(wrong_names(values, values.configspec, places))
     problems = [*bent_values(scanned, values.configspec), *wrong]
     for problem in wrong:
-        if problem.code == "config.bad-value" or problem.path[-1] in RESERVED:
+        if problem.code == "config.bad-value" or problem.path[-1] in schema.RESERVED:
             _remove(values, problem.path)  # ConfigObj's validation stumbles over it
     outcome = values.validate(schema.validator(), preserve_errors=True)
     if outcome is not True:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from guest.settings import nearest
 from guest.settings.lines import HEADING, Line, is_doubtful, unquoted
-from guest.settings.names import MANY
 from guest.settings.problems import KeyPath, Problem, heading
+from guest.settings.schema import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from guest.settings.problems import KeyPath, Problem, heading
+from guest.settings.schema import MANY, RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MANY = "__many__"
-# What ConfigObj takes for itself: its validation stumbles over them in a document.
-RESERVED = (MANY, "___many___")
 
 
 def wrong_names(values: Any, schema: Any, places: dict[KeyPath, int]) -> Iterator[Problem]:  # noqa: ANN401 (ConfigObj's sections)

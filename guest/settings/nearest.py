@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from guest.settings.names import MANY, RESERVED
 from guest.settings.problems import KeyPath, heading, spell
+from guest.settings.schema import MANY, RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -15,6 +15,10 @@ from guest.shipped import read_beside
 if TYPE_CHECKING:
     from guest.settings.problems import KeyPath
 
+# The schema's word for any name, and what else ConfigObj takes for itself: its validation stumbles over them in a document.
+MANY = "__many__"
+RESERVED = (MANY, "___many___")
+
 
 def schema_text() -> str:
     """The configspec as it ships."""
@@ -65,7 +69,7 @@ def check_of(path: KeyPath, spec: Any) -> str | None:  # noqa: ANN401 (ConfigObj
     for name in path:
         if isinstance(spec, str):
             return None
-        spec = spec.get(name, spec.get("__many__"))
+        spec = spec.get(name, spec.get(MANY))
         if spec is None:
             return None
     return spec if isinstance(spec, str) else None
@@ -77,7 +81,7 @@ def secret_values(values: Any) -> tuple[str, ...]:  # noqa: ANN401 (as above)
 
     def visit(section: Any, key: str) -> None:  # noqa: ANN401 (as above)
         spec = section.configspec
-        check = (spec.get(key) or spec.get("__many__")) if spec else None
+        check = (spec.get(key) or spec.get(MANY)) if spec else None
         if isinstance(check, str) and check.startswith("secret") and section[key]:
             value = section[key]
             found.extend(value if isinstance(value, tuple) else [value.decode() if isinstance(value, bytes) else value])
