@@ -33,15 +33,15 @@ test: check qemu-test ## all set-up and every test
 
 check: format-check lint types shell unit ## everything that needs no QEMU
 
-format-check: setup
+format-check: setup ## is the code formatted as ruff has it?
 	@.venv/bin/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
-lint: setup
+lint: setup ## ruff
 	@.venv/bin/ruff check --quiet .
-types: setup
+types: setup ## mypy --strict
 	@.venv/bin/mypy
-shell: setup
+shell: setup ## shellcheck
 	@shellcheck $(SHELL_SOURCES)
-unit: setup
+unit: setup ## the tests that need no QEMU
 	@$(PYTHON) -m pytest -q tests
 
 format: setup ## format the code

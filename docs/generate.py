@@ -26,7 +26,8 @@ UTF-8 with [ConfigObj](https://configobj.readthedocs.io): `key = value`, lists w
 comma, a `#` or a quotation mark. A blank and a `#` begin a comment; behind a secret that stands in no quotation marks they
 are refused, as they may belong to it. A value stands on one line, a list too. Whatever the document does not mention is not
 touched. An unknown key is an error. Errors name file, line, section and key, and the nearest known key, never a value.
-`guest-customizer check customization.conf` says everything that is wrong; where lines cannot be read, those first.
+`guest-customizer check customization.conf` says what is wrong, in up to three rounds:
+lines that cannot be read; names and values; contradictions and missing files.
 
 A complete example is [qemu-tests/demo/customization.conf](../qemu-tests/demo/customization.conf).
 """

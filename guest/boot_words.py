@@ -43,6 +43,8 @@ def parse_boot_words(command_line: str) -> BootWords:
         )
         return default
 
+    if words.get("debug", "") not in ("", "1"):
+        warnings.append(f"{_PREFIX}debug on the kernel command line takes no value")
     wait = seconds("wait", _WAIT_SECONDS, 0)
     timeout = seconds("timeout", _TIMEOUT_SECONDS, _LEAST_TIMEOUT_SECONDS)
     return BootWords(_medium(words, warnings), wait, timeout, tuple(warnings))
@@ -56,4 +58,8 @@ def _medium(words: dict[str, str], warnings: list[str]) -> str | None:
         medium = medium.removeprefix(spelling)
     if not medium:
         warnings.append(f"{_PREFIX}config on the kernel command line names nothing")
+    if '"' in medium or medium.startswith(("PARTLABEL=", "PARTUUID=", "ID=")):
+        warnings.append(
+            f"{_PREFIX}config on the kernel command line takes a label without blanks, a UUID or a device path"
+        )
     return medium or None

@@ -61,7 +61,7 @@ def run(context: pyudev.Context, words: BootWords, report: Report, progress: Pro
             guest = disks.assemble(context, machine, progress.medium, settings, assembled)
         with report.step("root"):
             found = _find_root(context, guest, settings, assembled, medium=progress.medium)
-        result = _customize(tree, found, report, progress)
+        result = _customize(tree, found, settings, report, progress)
     except BaseException:
         try:
             _close(tree, assembled, report)
@@ -120,9 +120,7 @@ def _find_root(
         return disks.Found(disks.find_root(guest, settings, assembled, PROBE), guest, assembled)
 
 
-def _customize(tree: MountedTree, found: disks.Found, report: Report, progress: Progress) -> Result:
-    assert progress.settings is not None  # noqa: S101 (set two lines before the call)
-    settings = progress.settings
+def _customize(tree: MountedTree, found: disks.Found, settings: Settings, report: Report, progress: Progress) -> Result:
     with report.step("mount"):
         root = found.root
         tree.mount_root(Mount(root.device, "/", root.device.fs_type or "", root.data, may_fail=False))

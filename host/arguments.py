@@ -53,7 +53,7 @@ def _add_iso(commands: Commands) -> None:
 
 
 def _add_check_and_pack(commands: Commands) -> None:
-    what = "check a configuration document as the customizer will; says everything that is wrong"
+    what = "check a configuration document as the customizer will; says what is wrong with it"
     check = _command(commands, "check", what)
     check.add_argument("document", type=Path, metavar="customization.conf")
     _add_json(check)

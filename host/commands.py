@@ -104,9 +104,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_medium(config: Path) -> bool:
-    """A document is packed on the way; anything else is a medium already."""
+    """Whether it is packed already: an image of ISO 9660, FAT or ext, or a device. A document is packed on the way."""
     with config.open("rb") as file:
-        return b"\0" in file.read(64 * 1024)
+        start = file.read(34 * 1024)
+    signatures = (start[32769:32774] == b"CD001", start[510:512] == b"\x55\xaa", start[1080:1082] == b"\x53\xef")
+    return any(signatures) or config.is_block_device()
 
 
 def _report(outcome: Outcome, request_id: str | None, arguments: argparse.Namespace) -> int:

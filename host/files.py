@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import stat
 import tempfile
@@ -70,18 +71,23 @@ def open_log(path: Path, inputs: Iterable[Path]) -> FileIO:
     Without a buffer: what a full disk did not take must not fail once more when the file is closed.
     """
     target = _regular_target(path, inputs)
-    try:
-        log = FileIO(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+")
-        if log.read(len(_LOG_HEAD)) not in (b"", _LOG_HEAD):
-            log.close()
-            raise CustomizerError(
-                "usage.file", f"{path} is no console log of ours, and would be lost", "name another file, or remove it"
-            )
-        log.seek(0)
-        log.truncate()
-        log.write(_LOG_HEAD)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    with contextlib.ExitStack() as unless_ours:
+        try:
+            log = FileIO(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+")
+            unless_ours.callback(log.close)
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if log.read(len(_LOG_HEAD)) not in (b"", _LOG_HEAD):
+                what = f"{path} is no console log of ours, and would be lost"
+                raise CustomizerError("usage.file", what, "name another file, or remove it")
+            log.seek(0)
+            log.truncate()
+            log.write(_LOG_HEAD)
+        except BlockingIOError:
+            what = f"{path} is being written by another run"
+            raise CustomizerError("usage.file", what, "name another file") from None
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        unless_ours.pop_all()
     return log
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from guest.settings.model import Settings
     from guest.sysroot import View
 
+# Of the two keys that every document needs.
+_EXAMPLES = {"format": "1", "id": "web01-0001"}
+
 
 def load(medium: View, name: str = DOCUMENT, place: Place = ON_MEDIUM) -> Settings:
     """Reads and checks the document and the scripts it names. Raises DocumentError, CustomizerError."""
@@ -65,7 +68,7 @@ def parse(content: bytes) -> Checked:
     scanned = scan(lines)
     values = _read_values(lines, scanned)
     places = index(scanned)
-    wrong = tuple(wrong_names(values, values.configspec, places))
+    wrong = tuple(wrong_names(values, values.configspec, scanned))
     problems = [*bent_values(scanned, values.configspec), *wrong]
     for problem in wrong:
         if problem.code == "config.bad-value" or problem.path[-1] in schema.RESERVED:
@@ -113,4 +116,4 @@ def _bad_values(values: ConfigObj, outcome: Any, places: dict[KeyPath, int]) -> 
             yield Problem("config.bad-value", path, places.get(path), str(fault))
         elif name:
             line = places.get(tuple(sections))
-            yield Problem("config.missing-key", path, line, "is needed", f"add `{name} = …`")
+            yield Problem("config.missing-key", path, line, "is needed", f"add `{name} = {_EXAMPLES.get(name, '…')}`")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _DEPTH_LIMIT = 8
 _BRACKETS_LIMIT = 40
 _NAME_LIMIT = 1000
+# What a key is called: a line that has a : or a blank for its =, or goes on with another's value, may have a = much later,
+# and what stands before that one is a value, a secret perhaps.
+_PLAIN = re.compile(r"[\w.-]+")
 _DEEP = re.compile(rf"\s*(?:\[\s*){{{_DEPTH_LIMIT}}}")
 
 HEADING = re.compile(
@@ -91,10 +94,12 @@ class _Scanner:
         if heading := HEADING.match(text) if is_bracket else None:
             return self._heading(number, text, heading)
         is_key = "=" in text and not is_bracket and not text.lstrip().startswith("=")
-        if key := _KEY.match(text) if is_key else None:
-            path = (*self._here(), unquoted(key["name"]))
+        key = _KEY.match(text) if is_key else None
+        if key and _PLAIN.fullmatch(name := unquoted(key["name"])):
+            path = (*self._here(), name)
             return Line(number, Kind.KEY, path, text, key["value"], is_placed=not self.lost)
-        line = Line(number, Kind.OTHER, self._here(), text, is_placed=not self.lost)
+        value = key["value"] if key else ""  # where it opens triple quotes, what follows is no line of its own either
+        line = Line(number, Kind.OTHER, self._here(), text, value, is_placed=not self.lost)
         if is_bracket:
             self.lost = len(text.lstrip()) - len(text.lstrip().lstrip("["))
         return line
@@ -117,6 +122,11 @@ class _Scanner:
 
     def _here(self) -> KeyPath:
         return () if self.lost else self.section
+
+
+def goes_on(line: Line) -> bool:
+    """Whether it looks as if the next line were to be more of this one's value."""
+    return line.kind is Kind.KEY and line.value.rstrip().endswith((",", "\\"))
 
 
 def is_doubtful(name: str) -> bool:

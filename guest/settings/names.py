@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from guest.settings.lines import goes_on, index
 from guest.settings.problems import KeyPath, Problem, heading
 from guest.settings.schema import MANY, RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from guest.settings.lines import Line
 
-def wrong_names(values: Any, schema: Any, places: dict[KeyPath, int]) -> Iterator[Problem]:  # noqa: ANN401 (ConfigObj's sections)
+
+def wrong_names(values: Any, schema: Any, scanned: tuple[Line, ...]) -> Iterator[Problem]:  # noqa: ANN401 (ConfigObj's sections)
     """Unknown names, keys in place of sections, sections in place of keys. What stands in an unknown section is passed over."""
-    yield from _below(values, schema, (), _Document(schema, places))
+    yield from _below(values, schema, (), _Document(schema, scanned))
 
 
 class _Document:
-    def __init__(self, schema: Any, places: dict[KeyPath, int]) -> None:  # noqa: ANN401 (as above)
+    def __init__(self, schema: Any, scanned: tuple[Line, ...]) -> None:  # noqa: ANN401 (as above)
         self.schema = schema
-        self.places = places
+        self.places = index(scanned)
+        # Keys that may be the rest of the value in the line above: their names may be values.
+        self.rests = {line.path: before for before, line in pairwise(scanned) if goes_on(before)}
 
     def unknown(self, path: KeyPath, section: Any) -> Problem:  # noqa: ANN401 (as above; None where it is a key)
         from guest.settings import nearest  # noqa: PLC0415 (most documents name nothing unknown)
 
+        if section is None and path in self.rests:
+            from guest.settings.syntax import rest_of_value  # noqa: PLC0415 (as above)
+
+            return rest_of_value(self.rests[path], self.places[path])
         if section is None:
             message, hint = "there is no such key", nearest.key_hint(path, self.schema)
         else:

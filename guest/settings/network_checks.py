@@ -95,6 +95,8 @@ def route(value: Raw) -> Route:
     if len(options) * 2 + 1 != len(words) or not set(options) <= {"via", "metric"}:
         raise wrong
     try:
+        if ipaddress.ip_interface(words[0]).ip != ipaddress.ip_interface(words[0]).network.network_address:
+            raise ValidateError("has a destination with bits set beyond its prefix; a network ends in zeros")
         destination = ipaddress.ip_network(words[0])
         via = _gateway(ipaddress.ip_address(options["via"])) if "via" in options else None
     except ValueError:

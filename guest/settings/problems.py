@@ -41,7 +41,7 @@ class DocumentError(CustomizerError):
         hint = first.hint or "correct the document"
         more = len(problems) - 1
         if more:
-            hint += "; `guest-customizer check` says all that is wrong with it"
+            hint += "; `guest-customizer check` says what else is wrong with it"
         super().__init__(first.code, f"{first} (and {more} more)" if more else str(first), hint)
         self.problems = problems
 

@@ -10,7 +10,7 @@ from configobj import DuplicateError
 
 from guest.settings import bent, nearest
 from guest.settings.headings import EXAMPLES, bad_heading
-from guest.settings.lines import TRIPLE, Kind, Line, last_line
+from guest.settings.lines import TRIPLE, Kind, Line, goes_on, last_line
 from guest.settings.problems import KeyPath, Problem, heading
 from guest.settings.schema import check_of
 
@@ -100,9 +100,8 @@ class _Explaining:
             return _problem(line, "has no key before its =", "write key = value")
         if text[0] in "\"'" and "=" in text:
             return _problem(line, "has a key with one quotation mark", "keys need no quotation marks")
-        if before is not None and before.kind is Kind.KEY and before.value.rstrip().endswith((",", "\\")):
-            message = f"looks like more of the value of line {before.number}, but a value ends with its line"
-            return Problem("config.syntax", before.path, line.number, message, "write all of it on one line")
+        if before is not None and goes_on(before):
+            return rest_of_value(before, line.number)
         word = _WORD.match(text)
         if word and nearest.is_known(word[0], self.schema):
             return self._without_equals(line, word[0])
@@ -134,6 +133,12 @@ class _Explaining:
             return "has a comma with nothing before it", "remove it, or put the whole value in quotation marks", False
         fault = bent.value_fault(value)
         return fault or "has quotation marks or commas that do not match", quote, False
+
+
+def rest_of_value(before: Line, number: int) -> Problem:
+    """Of the line behind one that looks as if it went on."""
+    message = f"looks like more of the value of line {before.number}, but a value ends with its line"
+    return Problem("config.syntax", before.path, number, message, "write all of it on one line")
 
 
 def _keys(scanned: Sequence[Line], start: int) -> list[str]:

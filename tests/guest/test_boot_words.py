@@ -47,6 +47,19 @@ def test_a_word_that_is_not_ours() -> None:
     assert words == BootWords(warnings=("customizer.wiat on the kernel command line is unknown",))
 
 
+@pytest.mark.parametrize("value", ["0", "yes"])
+def test_a_value_for_the_shell(value: str) -> None:
+    assert said("customizer.debug=1") == BootWords()
+    warnings = ("customizer.debug on the kernel command line takes no value",)
+    assert said(f"customizer.debug={value}") == BootWords(warnings=warnings)
+
+
+@pytest.mark.parametrize("medium", ['LABEL="GUEST CONF"', "PARTUUID=ab"])
+def test_a_medium_that_cannot_be_named_so(medium: str) -> None:
+    warning = "customizer.config on the kernel command line takes a label without blanks, a UUID or a device path"
+    assert said(f"customizer.config={medium}").warnings == (warning,)
+
+
 @pytest.mark.parametrize("seconds", [0, 1, 20, 999999])
 def test_how_long_to_wait(seconds: int) -> None:
     assert said(f"customizer.wait={seconds}") == BootWords(wait_seconds=seconds)
@@ -66,7 +79,9 @@ def test_the_run_ends_itself_before_init_does(timeout: int, ours: int) -> None:
 TIMEOUTS = ["10", "99", "1800", "999999", "", "0", "9", "010", "1000000", "abc", "60s", "-5", "99999999999999999999"]
 
 
-@pytest.mark.parametrize("words", [*TIMEOUTS, "60 customizer.timeout=abc", "abc customizer.timeout=60"])
+@pytest.mark.parametrize(
+    "words", [*TIMEOUTS, "60 customizer.timeout=abc", "abc customizer.timeout=60", "60 customizer.timeout"]
+)
 def test_init_makes_the_same_of_the_time_limit(words: str, tmp_path: Path) -> None:
     line = f"{OTHERS} customizer.timeout={words}"
     (tmp_path / "cmdline").write_text(line + "\n")

@@ -63,7 +63,7 @@ def customize(disk: BlockDevice, folder: Path, request_id: str, action: Action) 
     tree = MountedTree(str(folder))
     found = disks.Found(Candidate(disk, ""), Machine(devices=(disk,)), Assembled())
     try:
-        result = pipeline._customize(tree, found, Report(), outcome.Progress(settings=settings))
+        result = pipeline._customize(tree, found, settings, Report(), outcome.Progress(settings=settings))
         kept = folder / "var/lib/guest-customizer/result.json"
         return result, json.loads(kept.read_text())["code"] if kept.exists() else None
     finally:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from guest.errors import CustomizerError
 from guest.protocol import Result, encode
-from host import files, follow, vm
+from host import commands, files, follow, media, vm
 from host.__main__ import main
 
 HOST = [sys.executable, "-m", "host"]
@@ -229,3 +230,25 @@ def test_a_machine_that_halts(
     said = capsys.readouterr()
     assert (json.loads(said.out)["code"], "the machine has halted" in said.err) == ("storage.no-root", True)
     assert not alive(scene)
+
+
+def test_a_log_that_another_run_writes_is_left_alone(tmp_path: Path) -> None:
+    with files.open_log(tmp_path / "log", ()) as log:
+        log.write(b"theirs\n")
+        with pytest.raises(CustomizerError, match="another run"):
+            files.open_log(tmp_path / "log", ())
+    assert b"theirs" in (tmp_path / "log").read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_document_is_no_medium(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "customization.conf"
+    path.write_text("format = 1\nid = web01-0001\n" + "#" * 40_000, encoding=encoding)
+    assert not commands._is_medium(path)
+
+
+@pytest.mark.parametrize("form", ["iso", "floppy", "disk"])
+def test_what_pack_makes_is_a_medium(tmp_path: Path, form: str) -> None:
+    (tmp_path / "customization.conf").write_text("format = 1\nid = web01-0001\n")
+    media.pack(tmp_path / "customization.conf", tmp_path / "medium", form)
+    assert commands._is_medium(tmp_path / "medium")

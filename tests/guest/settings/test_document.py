@@ -14,8 +14,8 @@ SAN = "[[san]]\nmac = 52:54:00:12:34:57\n"
 @pytest.mark.parametrize(
     ("text", "code", "line", "message", "hint"),
     [
-        ("id = web01\n", "config.missing-key", None, "format: is needed", "add `format = …`"),
-        ("format = 1\n", "config.missing-key", None, "id: is needed", "add `id = …`"),
+        ("id = web01\n", "config.missing-key", None, "format: is needed", "add `format = 1`"),
+        ("format = 1\n", "config.missing-key", None, "id: is needed", "add `id = web01-0001`"),
         ("format = 2\nid = web01\n", "config.bad-value", 1, "must be 1", ""),
         ("format = 1\nid = ../x\n", "config.bad-value", 2, "id: must be 1 to 64 letters", ""),
         (
@@ -81,6 +81,7 @@ SAN = "[[san]]\nmac = 52:54:00:12:34:57\n"
         (START + LAN + "dhcp4 = yes\naddresses = 10.0.0.1/24\n", "config.contradiction", 6, "excludes static IPv4", ""),
         (START + LAN + "mtu = 20\n", "config.bad-value", 6, "from 68 to 65535", ""),
         (START + LAN + "mtu = 1000\naddresses = 2001:db8::1/64\n", "config.contradiction", 6, "at least 1280", ""),
+        (START + LAN + "[[[routes]]]\nx = 10.0.0.1/8 via 10.0.0.1\n", "config.bad-value", 7, "beyond its prefix", ""),
         (START + LAN + "[[[routes]]]\nx = 10.0.0.0/8 vai 10.0.0.1\n", "config.bad-value", 7, "[via GATEWAY]", ""),
         (START + LAN + "[[[routes]]]\nx = 10.0.0.0/8 via fe80::1\n", "config.bad-value", 7, "other IP version", ""),
         (

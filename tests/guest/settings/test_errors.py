@@ -154,7 +154,7 @@ CHARACTERS: list[Case] = [
     (IDENTITY + f"[[{V}\x07\n", "config.syntax", "identity", 4, "(U+0007)", "remove it"),
     (LAN + f"addresses = '''{V}\n{V}\x07'''\n", "config.syntax", "network.lan.addresses", 7, "(U+0007)", "remove it"),
     (IDENTITY + f"hostname = {V}\u2028\n", "config.syntax", "identity.hostname", 4, "no editor shows (U+2028)", "anew"),
-    (IDENTITY + f"\ufeffhostname = {V}\n", "config.syntax", "identity.hostname", 4, "(U+FEFF)", "type the line anew"),
+    (IDENTITY + f"\ufeffhostname = {V}\n", "config.syntax", "identity", 4, "(U+FEFF)", "type the line anew"),
     (START + f"[identity]\rhostname = {V}\r", "config.syntax", "", 3, "carriage return", "Unix line ends"),
     (IDENTITY + f"hostname = {V}\r\r\n", "config.syntax", "identity.hostname", 4, "carriage return", "Unix line ends"),
     ((IDENTITY + f"hostname = m\xfc{V}\n").encode("latin-1"), "config.syntax", "identity.hostname", 4, "not UTF-8", "iconv"),
@@ -189,7 +189,7 @@ NAMES: list[Case] = [
     (START + f"locale = {V}\n", "config.unknown-key", "locale", 3, "no", "keys here are `format`, `id`; the sections [reque"),
     (START + f"[network]\nlan = {V}\n", "config.unknown-key", "network.lan", 4, "no", "only sections stand here: [[any name]]"),
     (LAN + f"ipv4 = {V}\n", "config.unknown-key", "network.lan.ipv4", 6, "no such key", "the keys here are `mac`, `name`"),
-    (IDENTITY + f"; hostname = {V}\n", "config.unknown-key", "identity.; hostname", 4, "no such", "a comment begins with #"),
+    (IDENTITY + f"; hostname = {V}\n", "config.syntax", "identity", 4, "is neither", "a comment begins with #"),
     (LAN + f"[[[routes]]]\n__many__ = {V}\n", "config.unknown-key", "network.lan.routes.__many__", 7, "no", "another name"),
     (START + f"[network]\n[[__many__]]\nmac = {V}\n", "config.unknown-key", "network.__many__", 4, "no", "another name"),
     (START + f"[identiy]\nhostname = {V}\n", "config.unknown-key", "identiy", 3, "no such section", "mean [identity]?"),
@@ -206,7 +206,7 @@ NAMES: list[Case] = [
      "the sections here are [request], [identity], [dns]"),
     (START + f"[DEFAULT]\na = {V}\n", "config.unknown-key", "DEFAULT", 3, "no such section", "the sections here are"),
     (IDENTITY + f"[[a]]\nb = {V}\n", "config.unknown-key", "identity.a", 4, "no", "there are no sections below this one"),
-    (f"id = {V}\n", "config.missing-key", "format", None, "web.conf: format: is needed", "add `format = …`"),
+    (f"id = {V}\n", "config.missing-key", "format", None, "web.conf: format: is needed", "add `format = 1`"),
     (START + f"[storage]\n[[unlock]]\n[[[disk]]]\npassphrase = {V}\n", "config.missing-key", "storage.unlock.disk.uuid", 5, "is needed",
      "add `uuid = …`"),
 ]
@@ -221,6 +221,15 @@ TOGETHER: list[Case] = [
 ]
 
 SECRETS: list[Case] = [
+    # No key: what stands before a later = is a value.
+    (UNLOCK + f"passphrase: {V}=\n", "config.syntax", "storage.unlock.disk.passphrase", 7, "has no =", "write `passphrase = …`"),
+    (UNLOCK + f'passphrase : "{V}=x"\n', "config.syntax", "storage.unlock.disk.passphrase", 7, "has no =", "write `passphrase"),
+    (UNLOCK + f"passphrase {V}#1=abc\n", "config.syntax", "storage.unlock.disk.passphrase", 7, "has no =", "write `passphrase"),
+    (UNLOCK + f"my {V} = '''\n{V} = 1\n'''\n", "config.syntax", "storage.unlock.disk", 7, "is neither", "write key = value"),
+    (START + f'[first_boot]\ncommands = "touch /x",\n  curl -u admin:{V} http://x/?y=1\n', "config.syntax", "first_boot.commands", 5,
+     "more of the value of line 4", "on one line"),
+    (START + f"[first_boot]\ncommands = echo a\\\n--{V}=b\n", "config.syntax", "first_boot.commands", 5, "more of the value", "one line"),
+    (UNLOCK + f'passphrase = "a",\n{V}\u200b=y\n', "config.syntax", "storage.unlock.disk", 8, "(U+200B)", "type the line anew"),
     (UNLOCK + f"passphrase = {V}#{V}\n", "config.bad-value", "storage.unlock.disk.passphrase", 7, "comment", "quotation marks"),
     (UNLOCK + f"passphrase = {V} # {V}\n", "config.bad-value", "storage.unlock.disk.passphrase", 7, "a blank and a #", "may follow"),
     (UNLOCK + f"passphrase = {V}\t#{V}\n", "config.bad-value", "storage.unlock.disk.passphrase", 7, "a blank and a #", "may follow"),
@@ -322,8 +331,8 @@ def test_what_is_no_mistake(document: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("hostnam = a\n", "did you mean `hostname`?; `guest-customizer check` says all"),
-        ("hostname = a b\n", "correct the document; `guest-customizer check` says all"),
+        ("hostnam = a\n", "did you mean `hostname`?; `guest-customizer check` says what else"),
+        ("hostname = a b\n", "correct the document; `guest-customizer check` says what else"),
     ],
 )
 def test_where_there_is_more_the_way_to_all_of_it_is_said(

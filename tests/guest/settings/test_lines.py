@@ -87,7 +87,9 @@ def test_names_are_where_configobj_finds_them(text: str) -> None:
 def ours_alone(line: str) -> bool:
     """What ConfigObj takes for a key or a section, but none that is known here."""
     name = line.lstrip("[ \t\u00a0").rstrip("] \t\u00a0")
-    return line.startswith("=") or (line.startswith("[") and (not name or not set("=[]\"'").isdisjoint(name)))
+    return ("=" in line and line[0] != "[") or (
+        line.startswith("[") and (not name or not set("=[]\"'").isdisjoint(name))
+    )
 
 
 def read(lines: list[str]) -> tuple[ConfigObj | None, list[ConfigObjError]]:
