@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # Another distribution's kernel: KERNEL=/path/vmlinuz MODULES=/path/lib/modules/RELEASE
 KERNEL ?=
 MODULES ?=
-# So many files of tests run beside each other; a virtual machine waits as much as it works.
+# So many tests run beside each other, files of those that boot machines: a machine waits as much as it works.
 WORKERS ?= 2
 BESIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # zstd level of the initrd; 3 for quick builds
@@ -42,7 +42,7 @@ types: setup ## mypy --strict
 shell: setup ## shellcheck
 	@shellcheck $(SHELL_SOURCES)
 unit: setup ## the tests that need no QEMU
-	@$(PYTHON) -m pytest -q tests
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist load tests
 
 format: setup ## format the code
 	@.venv/bin/ruff check --quiet --fix . || true
