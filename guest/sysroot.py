@@ -5,18 +5,17 @@ Every path is resolved by the kernel with openat2(RESOLVE_IN_ROOT): checked and 
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import posixpath
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, Self
 
 from guest.errors import CustomizerError, OutOfTimeError
+from guest.openat2 import open_in_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,40 +28,9 @@ LINK_LIMIT = 40  # the kernel's
 # Folders that a path needs and that are still to be made. A hostile link asks for thousands.
 MISSING_LIMIT = 32
 
-_SYS_OPENAT2 = 437  # the same number on every architecture
-_RESOLVE_IN_ROOT = 0x10
-# A rename or mount anywhere on the machine while `..` is resolved makes openat2 give up with EAGAIN (openat2(2)).
-_TRIES = 1000
 # What a path that leads to nothing is told with.
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
-
-
-class _OpenHow(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
-
-
-_openat2 = ctypes.CDLL(None, use_errno=True).syscall
-_openat2.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(_OpenHow), ctypes.c_size_t)
-
-
-@cache
-def _how(flags: int) -> _OpenHow:
-    return _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
-
-
-def _open_in_root(root_fd: int, path: str, flags: int) -> int:
-    name = os.fsencode(path)
-    if b"\0" in name:
-        raise OSError(errno.EINVAL, "a path with a zero byte", path.replace("\0", "?"))
-    number = errno.EAGAIN
-    for _ in range(_TRIES):
-        fd: int = _openat2(_SYS_OPENAT2, root_fd, name, _how(flags), 24)
-        if fd >= 0:
-            return fd
-        number = ctypes.get_errno()
-        if number != errno.EAGAIN:
-            break
-    raise OSError(number, os.strerror(number), path)
+_ITSELF = os.O_PATH | os.O_NOFOLLOW  # where it is a link
 
 
 @dataclass(frozen=True)
@@ -151,7 +119,7 @@ class Sysroot:
         folder, name = posixpath.split(_absolute(path))
         if not name:
             raise IsADirectoryError(errno.EISDIR, "a file name is needed", path)
-        fd = _open_in_root(self._root_fd, folder, os.O_RDONLY | os.O_DIRECTORY)
+        fd = open_in_root(self._root_fd, folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             yield fd, name
         finally:
@@ -159,12 +127,8 @@ class Sysroot:
 
     def read(self, path: str) -> bytes | None:
         # O_NONBLOCK: a FIFO named os-release must not stop us; a device is opened by no one (O_PATH first).
-        try:
-            handle = _open_in_root(self._root_fd, _absolute(path), os.O_PATH)
-        except OSError as error:
-            if error.errno in _NOTHING_THERE:
-                return None
-            raise
+        if (handle := self._open(path, os.O_PATH)) is None:
+            return None
         try:
             size = os.fstat(handle).st_size
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -186,7 +150,7 @@ class Sysroot:
     def read_start(self, path: str, size: int) -> bytes | None:
         """The first bytes of a regular file of any size; None where there is none."""
         try:
-            handle = _open_in_root(self._root_fd, _absolute(path), os.O_PATH)
+            handle = open_in_root(self._root_fd, _absolute(path), os.O_PATH)
         except OSError:
             return None
         try:
@@ -198,7 +162,7 @@ class Sysroot:
             os.close(handle)
 
     def state(self, path: str) -> FileState | None:
-        if (fd := self._open_itself(path)) is None:
+        if (fd := self._open(path, _ITSELF)) is None:
             return None
         try:
             return _state(os.fstat(fd))
@@ -206,7 +170,7 @@ class Sysroot:
             os.close(fd)
 
     def link_target(self, path: str) -> str | None:
-        if (fd := self._open_itself(path)) is None:
+        if (fd := self._open(path, _ITSELF)) is None:
             return None
         try:
             return os.readlink("", dir_fd=fd)  # of what is open itself
@@ -217,22 +181,18 @@ class Sysroot:
         finally:
             os.close(fd)
 
-    def _open_itself(self, path: str) -> int | None:
-        """A file, folder, link … to be looked at, itself where it is a link; None where nothing is there."""
+    def _open(self, path: str, flags: int) -> int | None:
+        """To be looked at; None where nothing is there."""
         try:
-            return _open_in_root(self._root_fd, _absolute(path), os.O_PATH | os.O_NOFOLLOW)
+            return open_in_root(self._root_fd, _absolute(path), flags)
         except OSError as error:
             if error.errno in _NOTHING_THERE:
                 return None
             raise
 
     def names(self, path: str) -> tuple[str, ...]:
-        try:
-            fd = _open_in_root(self._root_fd, _absolute(path), os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            if error.errno in _NOTHING_THERE:
-                return ()
-            raise
+        if (fd := self._open(path, os.O_RDONLY | os.O_DIRECTORY)) is None:
+            return ()
         try:
             with os.scandir(fd) as entries:
                 found = sorted(entry.name for entry in islice(entries, LIST_LIMIT + 1))
@@ -255,7 +215,7 @@ class Sysroot:
 
     def _path_of(self, path: str, flags: int) -> str:
         """Where a path leads that exists: without links. Raises OSError."""
-        fd = _open_in_root(self._root_fd, path, flags)
+        fd = open_in_root(self._root_fd, path, flags)
         try:
             return os.readlink(f"/proc/self/fd/{fd}")[len(self._prefix) :] or "/"
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from guest.protocol import MARKER, Result, parse_line
+from host import iso as boot_iso
 from host import media, vm
 
 if TYPE_CHECKING:
@@ -22,6 +23,28 @@ def pack(document: Path, form: str = "iso") -> Path:
     image = document.with_suffix(f".{form}")
     media.pack(document, image, form)
     return image
+
+
+def direct(iso: Path, words: str = "") -> vm.Direct:
+    """What this ISO holds, started without firmware and boot loader; `words` go behind those of its command line."""
+    return vm.Direct(iso.with_name("vmlinuz"), iso.with_name("initrd.img"), _command_line(words))
+
+
+def with_words(iso: Path, words: str, output: Path) -> Path:
+    """The same ISO with more words on its command line."""
+    boot_iso.write_iso(
+        kernel=iso.with_name("vmlinuz"),
+        initrd=iso.with_name("initrd.img"),
+        output=output,
+        command_line=_command_line(words),
+        source_date_epoch=0,
+        progress=lambda _: None,
+    )
+    return output
+
+
+def _command_line(words: str) -> str:
+    return f"{boot_iso.DEFAULT_COMMAND_LINE} {words}".rstrip()
 
 
 def customize(machine: vm.Vm) -> Result:

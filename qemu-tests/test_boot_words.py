@@ -10,9 +10,8 @@ from conftest import fingerprint
 
 from guests.phony import phony_disk
 from guests.reader import read_file
-from host.iso import DEFAULT_COMMAND_LINE
-from host.vm import Direct, Vm
-from machine import MAC, customize, events, follow, pack
+from host.vm import Vm
+from machine import MAC, customize, direct, events, follow, pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,10 +22,6 @@ ROOT = 2
 # The machine's clock is set forward where nothing is to be done: minutes of waiting are over in seconds, and it is the
 # machine's own limits that are seen. Of what is waited for in another way (a disk), any time may seem to go by.
 HURRIED = ("-icount", "shift=2,sleep=off")
-
-
-def start(iso: Path, words: str) -> Direct:
-    return Direct(iso.with_name("vmlinuz"), iso.with_name("initrd.img"), f"{DEFAULT_COMMAND_LINE} {words}")
 
 
 def waited(outcome: Outcome) -> float:
@@ -40,7 +35,7 @@ def test_rubbish_counts_as_not_said(iso: Path, tmp_path: Path) -> None:
     disk = phony_disk("debian12", tmp_path / "disk.img")
     before = fingerprint(disk)
     words = "customizer.wait=soon customizer.timeout=1h customizer.wiat=1"
-    outcome = follow(Vm(disks=(disk,), iso=start(iso, words), config=None, cpus=1, extra=HURRIED))
+    outcome = follow(Vm(disks=(disk,), iso=direct(iso, words), config=None, cpus=1, extra=HURRIED))
     result = outcome.transcript.result
     assert result is not None
     assert (result.code, result.disk, fingerprint(disk)) == ("config.no-medium", "untouched", before)
@@ -59,7 +54,7 @@ def test_another_medium_is_waited_for_as_long_as_is_said(iso: Path, document: Pa
     disk = phony_disk("debian12", tmp_path / "disk.img")
     before = fingerprint(disk)
     words = "customizer.wait=7 customizer.config=NOT-HERE"
-    outcome = follow(Vm(disks=(disk,), iso=start(iso, words), config=pack(document), cpus=1, extra=HURRIED))
+    outcome = follow(Vm(disks=(disk,), iso=direct(iso, words), config=pack(document), cpus=1, extra=HURRIED))
     result = outcome.transcript.result
     assert result is not None
     assert (result.code, result.disk, fingerprint(disk)) == ("config.no-medium", "untouched", before)
@@ -81,7 +76,7 @@ def test_the_medium_that_is_named(iso: Path, document: Path, tmp_path: Path, nam
     extra += ("-device", "ide-cd,drive=second,bus=ide.1")
     words = f"customizer.config={name}"
     result = customize(
-        Vm(disks=(disk,), iso=start(iso, words), config=named, config_as="disk", macs=(MAC,), extra=extra)
+        Vm(disks=(disk,), iso=direct(iso, words), config=named, config_as="disk", macs=(MAC,), extra=extra)
     )
     assert (result.code, result.warnings) == ("done", ())
     assert read_file(disk, ROOT, "/etc/hostname") == b"web01\n"
@@ -91,7 +86,7 @@ def test_a_run_that_takes_too_long_ends_itself(iso: Path, tmp_path: Path) -> Non
     disk = phony_disk("debian12", tmp_path / "disk.img")
     before = fingerprint(disk)
     words = "customizer.wait=9999 customizer.timeout=40"
-    outcome = follow(Vm(disks=(disk,), iso=start(iso, words), config=None, cpus=1, extra=HURRIED))
+    outcome = follow(Vm(disks=(disk,), iso=direct(iso, words), config=None, cpus=1, extra=HURRIED))
     result = outcome.transcript.result
     assert result is not None
     assert (result.code, result.disk, fingerprint(disk)) == ("internal.timeout", "untouched", before)
@@ -107,7 +102,7 @@ def test_a_disk_that_does_not_answer(iso: Path, document: Path, tmp_path: Path) 
     extra = (*HURRIED, "-drive", f"file={disk},format=raw,if=none,id=slow,cache=unsafe,throttling.bps-write=1")
     extra += ("-device", "virtio-blk-pci,drive=slow")
     machine = Vm(
-        disks=(), iso=start(iso, "customizer.timeout=120"), config=pack(document), macs=(MAC,), cpus=1, extra=extra
+        disks=(), iso=direct(iso, "customizer.timeout=120"), config=pack(document), macs=(MAC,), cpus=1, extra=extra
     )
     outcome = follow(machine)
     result = outcome.transcript.result

@@ -8,10 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 from guests.phony import phony_disk
-from host import iso as boot_iso
 from host import vm
 from host.console import Transcript
-from machine import MAC, customize, pack
+from machine import MAC, customize, pack, with_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,15 +44,7 @@ def test_paravirtual_consoles(iso: Path, document: Path, tmp_path: Path) -> None
 
 def test_debug_gives_a_shell_before_and_after(iso: Path, document: Path, tmp_path: Path) -> None:
     """On the serial port, which the command line makes the console."""
-    image = tmp_path / "debug.iso"
-    boot_iso.write_iso(
-        kernel=iso.with_name("vmlinuz"),
-        initrd=iso.with_name("initrd.img"),
-        output=image,
-        command_line=f"{boot_iso.DEFAULT_COMMAND_LINE} customizer.debug console=ttyS0",
-        source_date_epoch=0,
-        progress=lambda _: None,
-    )
+    image = with_words(iso, "customizer.debug console=ttyS0", tmp_path / "debug.iso")
     disk = phony_disk("debian12", tmp_path / "disk.img")
     machine = vm.Vm(disks=(disk,), iso=image, config=pack(document), macs=(MAC,))
     argv = vm.arguments(machine, tmp_path / "unused", None)

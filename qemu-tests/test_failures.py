@@ -10,7 +10,7 @@ from conftest import fingerprint
 from guests.phony import phony_disk
 from guests.reader import list_files, read_file
 from host.vm import Vm
-from machine import MAC, PLANTED, customize, pack
+from machine import MAC, PLANTED, customize, direct, pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_document_with_an_error(iso: Path, document: Path, tmp_path: Path) -> 
 
     subprocess.run(["mcopy", "-o", "-i", config, document, "::customization.conf"], check=True)
     result = fails(
-        Vm(disks=(disk,), iso=iso, config=config, config_as="disk", macs=(MAC,)),
+        Vm(disks=(disk,), iso=direct(iso), config=config, config_as="disk", macs=(MAC,)),
         "config.unknown-key",
     )
     assert "line 4" in result.message
@@ -74,25 +74,25 @@ def test_a_document_with_an_error(iso: Path, document: Path, tmp_path: Path) -> 
 
 def test_no_root(iso: Path, document: Path, tmp_path: Path) -> None:
     disk = phony_disk("empty-data", tmp_path / "data.img")
-    fails(Vm(disks=(disk,), iso=iso, config=pack(document), macs=(MAC,)), "storage.no-root")
+    fails(Vm(disks=(disk,), iso=direct(iso), config=pack(document), macs=(MAC,)), "storage.no-root")
 
 
 def test_two_roots(iso: Path, document: Path, tmp_path: Path) -> None:
     disks = (phony_disk("debian12", tmp_path / "a.img"), phony_disk("el8", tmp_path / "b.img"))
-    result = fails(Vm(disks=disks, iso=iso, config=pack(document), macs=(MAC,)), "storage.several-roots")
+    result = fails(Vm(disks=disks, iso=direct(iso), config=pack(document), macs=(MAC,)), "storage.several-roots")
     assert "root = UUID=" in result.hint
 
 
 def test_wrong_mac(iso: Path, document: Path, tmp_path: Path) -> None:
     disk = phony_disk("debian12", tmp_path / "disk.img")
-    machine = Vm(disks=(disk,), iso=iso, config=pack(document), macs=("52:54:00:00:00:01",))
+    machine = Vm(disks=(disk,), iso=direct(iso), config=pack(document), macs=("52:54:00:00:00:01",))
     result = fails(machine, "network.no-such-card")
     assert "52:54:00:00:00:01" in result.message
 
 
 def test_a_request_is_carried_out_once(iso: Path, document: Path, tmp_path: Path) -> None:
     disk = phony_disk("debian12", tmp_path / "disk.img")
-    machine = Vm(disks=(disk,), iso=iso, config=pack(document), macs=(MAC,))
+    machine = Vm(disks=(disk,), iso=direct(iso), config=pack(document), macs=(MAC,))
     assert customize(machine).code == "done"
     check_records(disk)
     before = fingerprint(disk)

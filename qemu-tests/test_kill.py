@@ -21,10 +21,9 @@ import pytest
 from demo import before_customization
 from guests.boot import CARDS, boot_guest
 from guests.debian import debian_disk
-from host import iso as boot_iso
 from host import media, vm
 from host.console import Transcript
-from machine import customize
+from machine import customize, direct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,8 +112,7 @@ def machine(tmp_path: Path, iso: Path) -> vm.Vm:
     """What customizes the demo's guest, without firmware and boot loader, which know nothing of its disk."""
     config = tmp_path / "config.iso"
     media.pack(DOCUMENT, config, "iso")
-    start = vm.Direct(iso.with_name("vmlinuz"), iso.with_name("initrd.img"), boot_iso.DEFAULT_COMMAND_LINE)
-    return vm.Vm(disks=(tmp_path / "clone.qcow2",), iso=start, config=config, macs=CARDS)
+    return vm.Vm(disks=(tmp_path / "clone.qcow2",), iso=direct(iso), config=config, macs=CARDS)
 
 
 def clone_for(machine: vm.Vm) -> Path:

@@ -18,9 +18,8 @@ import pytest
 
 from guest.errors import CustomizerError
 from guests import layouts
-from host import iso as image
-from host.vm import Direct, Vm
-from machine import MAC, customize, pack
+from host.vm import Vm
+from machine import MAC, customize, direct, pack
 
 if TYPE_CHECKING:
     from guest.protocol import Result
@@ -74,7 +73,7 @@ def run(layout: Layout, images: tuple[Path, ...], folder: Path) -> Run:
     for name, content in layout.key_files.items():
         (document.parent / name).parent.mkdir(parents=True, exist_ok=True)
         (document.parent / name).write_text(content)
-    start = Direct(BUILD / "vmlinuz", BUILD / "initrd.img", image.DEFAULT_COMMAND_LINE)
+    start = direct(BUILD / "guest-customizer.iso")
     attached = tuple(disks[number - 1] for number in layout.attach) or disks
     machine = Vm(disks=attached, iso=start, config=pack(document), macs=(MAC,), disk_bus=layout.bus, cpus=1)
     if layout.bus == "twice":

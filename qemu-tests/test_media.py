@@ -10,9 +10,8 @@ import pytest
 
 from guests.phony import phony_disk
 from guests.reader import list_files, read_file
-from host import iso as boot_iso
 from host.vm import Vm
-from machine import MAC, customize, events, follow, pack
+from machine import MAC, customize, events, follow, pack, with_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,16 +42,7 @@ def boots(iso: Path, document: Path, folder: Path, firmware: str, iso_as: str) -
 @pytest.fixture(scope="module")
 def loud_iso(iso: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same but for the kernel's own words on the console, until init."""
-    image = tmp_path_factory.mktemp("loud") / "loud.iso"
-    boot_iso.write_iso(
-        kernel=iso.with_name("vmlinuz"),
-        initrd=iso.with_name("initrd.img"),
-        output=image,
-        command_line=f"{boot_iso.DEFAULT_COMMAND_LINE} loglevel=7",
-        source_date_epoch=0,
-        progress=lambda _: None,
-    )
-    return image
+    return with_words(iso, "loglevel=7", tmp_path_factory.mktemp("loud") / "loud.iso")
 
 
 @pytest.mark.parametrize("iso_as", ["cd", "stick"])

@@ -10,9 +10,8 @@ from conftest import fingerprint
 
 from guests.phony import phony_disk
 from guests.reader import read_file
-from host.iso import DEFAULT_COMMAND_LINE
-from host.vm import Direct, Vm
-from machine import MAC, follow, pack
+from host.vm import Vm
+from machine import MAC, direct, follow, pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +32,7 @@ def run(iso: Path, document: Path, disk: Path, mac: str) -> tuple[Result, bool, 
     ours = [os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC) for fifo in (orders, told)]
     os.write(ours[0], b'{"execute": "qmp_capabilities"}\n')
     extra = ("-chardev", f"pipe,id=qmp,path={orders.with_suffix('')}", "-mon", "chardev=qmp,mode=control")
-    start = Direct(iso.with_name("vmlinuz"), iso.with_name("initrd.img"), DEFAULT_COMMAND_LINE)
-    outcome = follow(Vm(disks=(disk,), iso=start, config=pack(document), macs=(mac,), extra=extra))
+    outcome = follow(Vm(disks=(disk,), iso=direct(iso), config=pack(document), macs=(mac,), extra=extra))
     assert outcome.transcript.result is not None
     said = [json.loads(line) for line in os.read(ours[1], 65536).splitlines()]
     for end in ours:

@@ -38,7 +38,15 @@ LAYERS = (
     ("guest.diff", "guest.journal", "guest.labels", "guest.remembered"),
     ("guest.edits", "guest.standing"),
     ("guest.command", "guest.report", "guest.sysroot"),
-    ("guest.boot_words", "guest.codes", "guest.errors", "guest.protocol", "guest.secrets", "guest.shipped"),
+    (
+        "guest.boot_words",
+        "guest.codes",
+        "guest.errors",
+        "guest.openat2",
+        "guest.protocol",
+        "guest.secrets",
+        "guest.shipped",
+    ),
 )
 # What the order alone does not say: assembling and mounting are the same for every distribution and stack.
 APART = {"guest.storage": {"guest.distro", "guest.network"}}

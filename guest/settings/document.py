@@ -14,11 +14,11 @@ from guest.settings.bent import bent_values
 from guest.settings.beside import ON_MEDIUM, Place, read_scripts, read_unlocks
 from guest.settings.contradictions import contradictions
 from guest.settings.conversion import Checked, to_settings
+from guest.settings.decoding import TOO_LARGE, TOO_LARGE_HINT, decode
 from guest.settings.lines import Kind, Line, index, scan
 from guest.settings.model import Action
-from guest.settings.names import wrong_names
 from guest.settings.problems import DOCUMENT, DocumentError, KeyPath, Problem
-from guest.settings.text import TOO_LARGE, TOO_LARGE_HINT, decode
+from guest.settings.unknown_names import wrong_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,9 +25,9 @@ from guest.network.names import choose_cards
 from guest.network.netplan_yaml import read_all
 from guest.network.stack import inexpressible
 from guest.protocol import Result
+from guest.settings.decoding import SIZE_LIMIT
 from guest.settings.document import load, parse
 from guest.settings.model import FirstBoot, GuestOverrides, Identity, Power, Request, Settings
-from guest.settings.text import SIZE_LIMIT
 from guest.storage.mounting import MountedTree, looked_into
 from guest.storage.mountplan import Mount
 from guest.storage.root import Wanted, worth_probing

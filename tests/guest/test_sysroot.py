@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guest import sysroot
+from guest import openat2
 from guest.edits import MakeLink, Overlay, SetAside, WriteFile
 from guest.errors import CustomizerError, OutOfTimeError
 from guest.sysroot import LIST_LIMIT, READ_LIMIT, Sysroot, exists
@@ -195,7 +195,7 @@ class Disturbed:
     """An openat2 that has been disturbed so many times before it succeeds."""
 
     def __init__(self, times: int) -> None:
-        self._real, self._left = sysroot._openat2, times
+        self._real, self._left = openat2._syscall, times
 
     def __call__(self, *arguments: object) -> int:
         if self._left:
@@ -210,7 +210,7 @@ def test_what_disturbs_is_borne_for_a_while(
     root: Path, times: int, is_read: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sysroot(root) as guest:
-        monkeypatch.setattr(sysroot, "_openat2", Disturbed(times))
+        monkeypatch.setattr(openat2, "_syscall", Disturbed(times))
         if is_read:
             assert guest.read("/etc/file") == b"inside"
         else:
@@ -276,7 +276,7 @@ def test_what_cannot_be_looked_at_is_an_error(root: Path, monkeypatch: pytest.Mo
         return -1
 
     with Sysroot(root) as guest:
-        monkeypatch.setattr(sysroot, "_openat2", broken)
+        monkeypatch.setattr(openat2, "_syscall", broken)
         for look in (guest.read, guest.state, guest.link_target, guest.names):
             with pytest.raises(OSError, match="Input/output"):
                 look("/etc/file")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TOP = Path(__file__).resolve().parents[2]
 WORK = TOP / "build/mutation"
 SESSION = WORK / "session.sqlite"
-MODULES = ("apply", "rollback", "undo", "prepare", "staging", "standing", "journal", "sysroot")
+MODULES = ("apply", "rollback", "undo", "prepare", "staging", "standing", "journal", "sysroot", "openat2")
 # A module's own tests come first (see Tests.find), all of the quick ones after them, and the last lot for what these do not
 # find. The two that explore every chain of interruptions stand there.
 QUICK = ("test_apply.py", "test_undo.py", "test_sysroot.py", "test_journal.py", "test_standing.py", "test_staging.py", "test_prepare.py",
