@@ -186,6 +186,22 @@ def test_a_folder_of_too_many_names_is_refused(root: Path) -> None:
     assert caught.value.code == "guest.folder-too-large"
 
 
+def test_a_file_is_no_folder(root: Path) -> None:
+    with Sysroot(root) as guest, pytest.raises(NotADirectoryError), guest.parent("/etc/file/name"):
+        pass
+
+
+def test_dots_behind_a_link_are_counted_from_where_it_leads(root: Path) -> None:
+    """Also where the last name is still to be made, and the kernel has nothing to say."""
+    (root / "var/deep").mkdir(parents=True)
+    (root / "etc/sub").symlink_to("/var/deep")
+    (root / "etc/link").symlink_to("sub/../new")
+    with Sysroot(root) as guest:
+        assert guest.resolve("/etc/link") == "/var/new"
+        (root / "var/new").touch()
+        assert guest.resolve("/etc/link") == "/var/new"
+
+
 def test_a_path_with_a_zero_byte_is_not_cut_there(root: Path) -> None:
     with Sysroot(root) as guest, pytest.raises(OSError, match="zero byte"):
         guest.read("/etc/file\0.d")
